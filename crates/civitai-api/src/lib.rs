@@ -1,0 +1,1 @@
+//! Civitai over HTTP, typed: models, images, search, links, downloads.

@@ -1,0 +1,3 @@
+//! The binary `civitai-dl`.
+
+fn main() {}

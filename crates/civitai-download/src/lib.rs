@@ -1,0 +1,1 @@
+//! A lease on a URL in, a verified file out.

@@ -1,0 +1,1 @@
+//! A faithful Civitai on loopback, with faults.

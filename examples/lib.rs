@@ -1,0 +1,1 @@
+//! Runnable programs, one idea each: `cargo run -p civitai-examples --example search`.

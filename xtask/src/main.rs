@@ -1,0 +1,3 @@
+//! `cargo xtask`: everything that a person or CI runs.
+
+fn main() {}
