@@ -1,1 +1,3 @@
 //! A lease on a URL in, a verified file out.
+
+pub mod digest;
