@@ -1,1 +1,42 @@
 //! Civitai over HTTP, typed: models, images, search, links, downloads.
+//!
+//! The wire types ([`Model`], [`Version`], [`File`], [`Image`] and the smaller ones in their modules) read every spelling
+//! the API has used and lose nothing on the way back; [`wire`] says how. Enumerations such as [`ModelType`] carry values
+//! they do not know. [`Link`] understands whatever a person pastes, without network; [`select`] chooses the files of a
+//! version; [`hash`] compares digests.
+
+pub mod article;
+pub mod base_model;
+pub mod category;
+pub mod collection;
+pub mod creator;
+pub mod envelope;
+pub mod file;
+pub mod hash;
+pub mod id;
+pub mod image;
+pub mod link;
+pub mod meta;
+pub mod model;
+pub mod nsfw;
+pub mod open_enum;
+pub mod tag;
+pub mod tensor;
+pub mod time;
+pub mod vault;
+pub mod version;
+pub mod wire;
+
+pub use base_model::BaseModel;
+pub use file::{File, FileFormat, FileType};
+pub use hash::{HashKey, HashKind};
+pub use id::{
+    ArticleId, BountyId, CollectionId, FileId, ImageId, ModelId, PostId, TagId, UserId,
+    VaultItemId, VersionId,
+};
+pub use image::Image;
+pub use model::{Model, ModelType};
+pub use nsfw::NsfwLevel;
+pub use open_enum::UnknownName;
+pub use time::Timestamp;
+pub use version::Version;

@@ -1,1 +1,4 @@
-//! Integration tests of this crate, in one binary.
+//! Behaviour of the crate from outside.
+
+mod corpus;
+mod leaves;

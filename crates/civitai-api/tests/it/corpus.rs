@@ -1,0 +1,132 @@
+//! Recorded payloads through the type that they are. `CIVITAI_CORPUS` names the folder that holds them as `api/*.json`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use civitai_api::article::Article;
+use civitai_api::collection::Collection;
+use civitai_api::creator::{Creator, Me, User};
+use civitai_api::envelope::{Enums, ErrorBody, Page};
+use civitai_api::tag::Tag;
+use civitai_api::vault::{VaultAnswer, VaultCheck, VaultItem, VaultToggle};
+use civitai_api::version::{HashMatch, MiniVersion};
+use civitai_api::wire::List;
+use civitai_api::{File, Image, Model, Version};
+use serde_json::Value;
+
+use crate::leaves::{differing, leaves};
+
+/// Reads `value` as `T`, by way of bytes as from the network, and writes it again.
+pub(crate) fn through<T>(value: &Value) -> Option<Value>
+where
+    T: serde::de::DeserializeOwned + serde::Serialize,
+{
+    let bytes = serde_json::to_vec(value).expect("JSON can be written");
+    let typed: T = serde_json::from_slice(&bytes).ok()?;
+    Some(serde_json::to_value(typed).expect("wire types can be written"))
+}
+
+/// Sends a member of another program's record through `T` and puts it back.
+fn embedded<T>(record: &Value, key: &str) -> Option<Value>
+where
+    T: serde::de::DeserializeOwned + serde::Serialize,
+{
+    let mut record = record.clone();
+    let member = record.get_mut(key)?;
+    *member = through::<T>(member)?;
+    Some(record)
+}
+
+/// Sends a payload through the type that its kind and shape name.
+fn round_trip(kind: &str, value: &Value) -> Option<Value> {
+    let has = |key: &str| value.get(key).is_some();
+    match kind {
+        "model" => through::<Model>(value),
+        "model_version" => through::<Version>(value),
+        "models_list" => through::<Page<Model>>(value),
+        "images" => through::<Page<Image>>(value),
+        "tags" => through::<Page<Tag>>(value),
+        "creators" => through::<Page<Creator>>(value),
+        "articles" => through::<Page<Article>>(value),
+        "collections" if has("items") => through::<Page<Collection>>(value),
+        "collections" => through::<Collection>(value),
+        "users" if has("items") => through::<Page<User>>(value),
+        "users" => through::<Me>(value),
+        "vault" if value.is_array() => through::<List<VaultCheck>>(value),
+        "vault" if has("items") => through::<Page<VaultItem>>(value),
+        "vault" if has("vault") => through::<VaultAnswer>(value),
+        "vault" => through::<VaultToggle>(value),
+        "enums" => through::<Enums>(value),
+        "error" => through::<ErrorBody>(value),
+        "model_version_part" if has("air") => through::<MiniVersion>(value),
+        "model_version_part" if has("sizeKB") => through::<File>(value),
+        "model_version_part" => match value.get(0) {
+            Some(Value::String(_)) => through::<List<String>>(value),
+            Some(first) if first.get("hash").is_some() => through::<List<HashMatch>>(value),
+            _ => through::<List<Version>>(value),
+        },
+        // Generation data, where a picture carries it.
+        "image_meta" => through::<Image>(&serde_json::json!({"meta": value}))?
+            .get("meta")
+            .cloned(),
+        // Another program's record of a file, with Civitai's version inside.
+        "lm_metadata" => embedded::<Version>(value, "civitai"),
+        // An archive's record of a model, with a version in Civitai's shape inside.
+        "civarchive_model" => embedded::<Version>(value, "version"),
+        // Another program's record of a picture; its models are named by version and hash, as in a bulk lookup.
+        "recipe" => embedded::<List<HashMatch>>(value, "loras"),
+        _ => None,
+    }
+}
+
+#[test]
+fn every_recorded_payload_survives_its_type() {
+    let Some(corpus) = std::env::var_os("CIVITAI_CORPUS").map(PathBuf::from) else {
+        eprintln!("skipped: no corpus");
+        return;
+    };
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut total, mut compared) = (0, 0);
+    let mut failures = Vec::new();
+    for entry in fs_err::read_dir(corpus.join("api")).expect("the corpus has a folder api") {
+        let path = entry.expect("readable folder").path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let name = path
+            .file_name()
+            .expect("listed")
+            .to_string_lossy()
+            .into_owned();
+        let kind = name
+            .split("__")
+            .next()
+            .expect("split yields one")
+            .to_owned();
+        let value: Value =
+            serde_json::from_slice(&fs_err::read(&path).expect("readable file")).expect("JSON");
+        total += 1;
+        compared += leaves(&value).len();
+        match round_trip(&kind, &value) {
+            None => failures.push(format!("{name}: not readable as {kind}")),
+            Some(after) => {
+                let lost = differing(&value, &after);
+                if !lost.is_empty() {
+                    failures.push(format!(
+                        "{name}: {} leaves differ, first {}",
+                        lost.len(),
+                        lost[0]
+                    ));
+                }
+                *counts.entry(kind).or_default() += 1;
+            }
+        }
+    }
+    let read: usize = counts.values().sum();
+    eprintln!(
+        "{read} of {total} payloads read, {compared} leaves compared, {} failures: {counts:?}",
+        failures.len()
+    );
+    assert!(failures.is_empty(), "{failures:#?}");
+    assert!(total > 0, "no payloads in {}", corpus.display());
+}
