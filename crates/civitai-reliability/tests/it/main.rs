@@ -1,1 +1,6 @@
-//! Integration tests of this crate, in one binary.
+//! Behaviour under a paused clock, through the public interface.
+
+mod backoff;
+mod breaker;
+mod budget;
+mod rate;
