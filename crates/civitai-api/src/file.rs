@@ -1,5 +1,6 @@
 //! Files of a version.
 
+use crate::UnknownName;
 use crate::hash::HashKind;
 use crate::id::FileId;
 use crate::open_enum::open_enum;
@@ -39,6 +40,18 @@ open_enum! {
         CoreMl = "Core ML",
         Onnx = "ONNX",
         Miscellaneous = "Other",
+    }
+}
+
+impl FileFormat {
+    /// Reads what a person calls a format: its name, a common short form or a file extension.
+    pub fn named(text: &str) -> Result<Self, UnknownName> {
+        match text.to_ascii_lowercase().as_str() {
+            "safetensors" | "sft" => Ok(Self::SafeTensor),
+            "pickle" | "ckpt" | "pt" | "pth" | "bin" => Ok(Self::PickleTensor),
+            "mlmodel" | "mlpackage" => Ok(Self::CoreMl),
+            _ => text.parse(),
+        }
     }
 }
 
@@ -185,20 +198,61 @@ impl File {
             .and_then(|metadata| metadata.format.clone());
         declared.or_else(|| {
             let (_, extension) = self.display_name().rsplit_once('.')?;
-            match extension.to_ascii_lowercase().as_str() {
-                "safetensors" | "safetensor" | "sft" => Some(FileFormat::SafeTensor),
-                "gguf" => Some(FileFormat::Gguf),
-                "ckpt" | "pt" | "pth" | "bin" => Some(FileFormat::PickleTensor),
-                "onnx" => Some(FileFormat::Onnx),
-                _ => None,
-            }
+            FileFormat::named(extension).ok()
         })
+    }
+
+    /// Returns whether it was pruned, from the metadata or else from its role.
+    pub fn size(&self) -> Option<FileSize> {
+        let declared = self
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata.size.clone());
+        declared.or_else(|| (self.kind == Some(FileType::PrunedModel)).then_some(FileSize::Pruned))
+    }
+
+    /// Returns the number format of its weights.
+    pub fn fp(&self) -> Option<Precision> {
+        self.metadata
+            .as_ref()
+            .and_then(|metadata| metadata.fp.clone())
+    }
+
+    /// Returns its quantisation, from the metadata or, where the endpoint leaves that out, from the name of a GGUF file.
+    pub fn quant(&self) -> Option<QuantType> {
+        let declared = self
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata.quant_type.clone());
+        declared.or_else(|| {
+            let stem = self.display_name().to_ascii_uppercase();
+            let stem = stem.strip_suffix(".GGUF")?;
+            let named = QuantType::KNOWN.iter().filter(|name| has_word(stem, name));
+            named
+                .max_by_key(|name| name.len())
+                .map(|name| QuantType::from(*name))
+        })
+    }
+
+    /// Says whether it holds a model's main weights rather than a part, a configuration or training data.
+    pub fn is_weights(&self) -> bool {
+        use FileType::{DiffusionModel, Model, PrunedModel, UNet};
+        matches!(self.kind, Some(Model | PrunedModel | DiffusionModel | UNet))
     }
 
     /// Returns the digest of one kind as sent.
     pub fn hash(&self, kind: HashKind) -> Option<&str> {
         self.hashes.as_ref()?.of(kind)
     }
+}
+
+/// Says whether `word` stands in `text` with no letter or digit right before or behind it.
+fn has_word(text: &str, word: &str) -> bool {
+    let is_edge = |neighbour: Option<char>| neighbour.is_none_or(|c| !c.is_alphanumeric());
+    text.match_indices(word).any(|(start, _)| {
+        is_edge(text[..start].chars().next_back())
+            && is_edge(text[start + word.len()..].chars().next())
+    })
 }
 
 wire! {

@@ -20,12 +20,15 @@ pub mod meta;
 pub mod model;
 pub mod nsfw;
 pub mod open_enum;
+pub mod select;
 pub mod tag;
 pub mod tensor;
+pub mod text;
 pub mod time;
 pub mod vault;
 pub mod version;
 pub mod wire;
+pub mod words;
 
 pub use base_model::BaseModel;
 pub use file::{File, FileFormat, FileType};
@@ -35,6 +38,7 @@ pub use id::{
     VaultItemId, VersionId,
 };
 pub use image::Image;
+pub use link::Link;
 pub use model::{Model, ModelType};
 pub use nsfw::NsfwLevel;
 pub use open_enum::UnknownName;

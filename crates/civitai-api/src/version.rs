@@ -90,6 +90,8 @@ wire! {
         pub description: Option<String> => "description",
         /// Words that call the trained idea, as typed by the creator; see [`crate::words::clean`].
         pub trained_words: Vec<String> => "trainedWords",
+        /// The version whose VAE goes with it; its file is listed here too, under its own id. Absent outside listings.
+        pub vae_id: Option<VersionId> => "vaeId",
         /// When a timed gate ends; absent without one, and outside listings.
         pub early_access_deadline: Option<Timestamp> => "earlyAccessDeadline",
         /// The gate that is active now, if any.
