@@ -158,7 +158,7 @@ fn split_extension(name: &str) -> (&str, Option<&str>) {
 /// Windows opens a device for these names, whatever extension and spaces follow.
 fn without_device_name(name: String) -> String {
     let base = name.split('.').next().unwrap_or_default();
-    let base = base.trim_end_matches(' ').to_uppercase();
+    let base = base.trim_end().to_uppercase();
     let is_numbered = |port: &str| {
         let number = base.strip_prefix(port).unwrap_or_default();
         let mut digits = number.chars();

@@ -229,7 +229,7 @@ mod tests {
         for unit in [
             "a=", "=", "%3D", "&;", ":", "?token", "://", "@", "\"", "%25",
         ] {
-            let text = unit.repeat(200_000);
+            let text = unit.repeat(50_000);
             let shown = redact_text(&text);
             assert!(shown.len() <= 2 * text.len(), "{unit}");
         }

@@ -1,1 +1,8 @@
-//! Integration tests of this crate, in one binary.
+//! What comes from outside is judged, through the public interface.
+
+mod address;
+mod name;
+mod path;
+mod redact;
+#[cfg(feature = "reqwest")]
+mod resolver;
