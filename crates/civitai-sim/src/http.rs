@@ -3,13 +3,23 @@
 //! An HTTP library would refuse to send most of what a fault needs (a `Content-Length` that lies, a reset in the
 //! middle of a body), so the few pages it takes are written here.
 
+mod read;
+mod server;
+mod write;
+
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use tokio::time::Instant;
+
+pub(crate) use server::{Answer, serve};
 
 /// One request, as it was read.
 #[derive(Debug, Clone)]
@@ -79,7 +89,7 @@ impl Request {
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
-    /// `Content-Length`, `Transfer-Encoding`, `Connection` and `Date` are the writer's business and not in here.
+    /// `Content-Length`, `Transfer-Encoding` and `Connection` are the writer's business and not in here.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Body,
     pub(crate) delivery: Delivery,
@@ -151,6 +161,16 @@ impl Response {
         self
     }
 
+    /// Says when it was made, unless it says so already.
+    #[must_use]
+    pub(crate) fn dated(self, now: Timestamp) -> Self {
+        if self.header("date").is_some() {
+            return self;
+        }
+        let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        self.with_header("Date", &date)
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
@@ -220,6 +240,17 @@ pub(crate) struct Delivery {
     /// Where in the body nothing happens for a while.
     pub(crate) stall: Option<(u64, Duration)>,
     pub(crate) bytes_per_second: Option<u64>,
+    /// When the connection closes wherever the body is.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) meter: Option<Meter>,
+}
+
+/// Counts body bytes over several responses.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    pub(crate) used: Arc<AtomicU64>,
+    /// Once this many are counted the connection closes wherever the body is.
+    pub(crate) limit: Option<u64>,
 }
 
 /// What the head says about the body's length.

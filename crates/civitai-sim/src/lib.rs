@@ -1,14 +1,23 @@
 //! A faithful Civitai on loopback, with faults.
 
 mod choice;
-pub mod clock;
+mod clock;
 pub mod content;
+pub mod control;
+pub mod fault;
 mod file_name;
 mod http;
+mod interfere;
+pub mod record;
 mod routes;
+mod sign;
+mod sim;
+mod site;
 pub mod state;
+mod storage;
 mod vocabulary;
 
 pub use clock::Clock;
 pub use content::Content;
+pub use sim::{Builder, Sim};
 pub use state::State;
