@@ -10,6 +10,7 @@ mod http;
 mod interfere;
 pub mod record;
 mod routes;
+pub mod seed;
 mod sign;
 mod sim;
 mod site;

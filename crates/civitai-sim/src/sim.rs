@@ -19,7 +19,7 @@ use crate::sign::Signer;
 use crate::site::World;
 use crate::state::{Backend, State, Validity};
 use crate::storage::Storage;
-use crate::{http, site, storage};
+use crate::{http, seed, site, storage};
 
 /// A running simulator. Everything listens on 127.0.0.1 only.
 ///
@@ -86,7 +86,7 @@ impl Builder {
     pub async fn start(self) -> io::Result<Sim> {
         let clock = self.clock.unwrap_or_else(Clock::system);
         let faults = Faults::new(self.seed, clock.clone());
-        let state = self.state.unwrap_or_default();
+        let state = self.state.unwrap_or_else(|| seed::state(self.seed));
 
         let (site, site_url) = bind(self.port).await?;
         let (second, second_site_url) = bind(0).await?;
