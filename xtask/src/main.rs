@@ -1,3 +1,36 @@
-//! `cargo xtask`: everything that a person or CI runs.
+//! `cargo xtask`: everything that a person or a machine runs to build trust in the project.
+//!
+//! `test` runs everything that proves it, `lint` everything that keeps it readable. Both go on after
+//! a failure, repeat at the end what each runner said last, and name what was left out and why.
 
-fn main() {}
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+mod lint;
+mod run;
+mod test;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Builds trust in the project")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Formatting, lints, documentation, licences: all without a warning
+    Lint,
+    /// Unit, integration and end-to-end tests, the examples in the documentation, the example programs
+    Test,
+}
+
+fn main() -> Result<ExitCode> {
+    let report = match Args::parse().task {
+        Task::Lint => lint::run()?,
+        Task::Test => test::run()?,
+    };
+    report.print()
+}
