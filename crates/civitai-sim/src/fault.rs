@@ -181,6 +181,15 @@ impl Faults {
             })
     }
 
+    /// The count so far.
+    pub(crate) fn tallied(&self, id: FaultId) -> u64 {
+        self.lock()
+            .placed
+            .iter()
+            .find(|placed| placed.id == id)
+            .map_or(0, |placed| placed.tally)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

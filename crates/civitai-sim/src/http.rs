@@ -19,6 +19,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::content::Content;
+
 pub(crate) use server::{Answer, serve};
 
 /// One request, as it was read.
@@ -210,7 +212,7 @@ impl Body {
 /// A range of a file, with what a fault does to its bytes.
 #[derive(Debug)]
 pub(crate) struct FileBody {
-    pub(crate) content: crate::content::Content,
+    pub(crate) content: Content,
     /// Offsets in the file.
     pub(crate) range: Range<u64>,
     /// Sent before the range, counted in the length.
@@ -222,6 +224,18 @@ pub(crate) struct FileBody {
 }
 
 impl FileBody {
+    /// All of a file.
+    pub(crate) fn of(content: Content) -> Self {
+        let range = 0..content.len();
+        Self {
+            content,
+            range,
+            prefix: Bytes::new(),
+            suffix: Bytes::new(),
+            flip: None,
+        }
+    }
+
     fn len(&self) -> u64 {
         self.prefix.len() as u64 + (self.range.end - self.range.start) + self.suffix.len() as u64
     }

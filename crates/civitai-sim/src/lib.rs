@@ -4,6 +4,7 @@ mod choice;
 mod clock;
 pub mod content;
 pub mod control;
+mod download;
 pub mod fault;
 mod file_name;
 mod http;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+pub(crate) use entry::is_browser;
 pub use entry::{Credential, Entry};
 pub use summary::{FileUse, Obedience, Summary};
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::download;
 use crate::fault::{Knob, Listener, Subject};
 use crate::http::{Answer, Request, Response};
 use crate::interfere::Hits;
@@ -30,7 +31,7 @@ impl World {
         let state = self.lock();
         let (model, version, file) = state.find_file(file)?;
         let object = Object {
-            file: file.id,
+            file: Some(file.id),
             version: version.id,
             owner: model.user_id,
             name: file.name.clone(),
@@ -67,7 +68,7 @@ impl Answer for Front {
         self.revoke(&mut request, &hits);
         let mut response = hits
             .instead(&request, ticket.parallel)
-            .unwrap_or_else(|| self.respond(&request));
+            .unwrap_or_else(|| self.respond(&request, &hits, &mut ticket));
         hits.distort(&mut response);
         ticket.entry.status = response.status;
         ticket.note_wait(&response, now);
@@ -76,12 +77,17 @@ impl Answer for Front {
 }
 
 impl Front {
-    fn respond(&self, request: &Request) -> Response {
+    fn respond(&self, request: &Request, hits: &Hits, ticket: &mut Ticket) -> Response {
+        let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
+        if let ["api", "download", rest @ ..] = segments.as_slice() {
+            return download::answer(&self.world, request, rest, hits, ticket);
+        }
         let mut state = self.world.lock();
         let origin = &self.world.origins[usize::from(self.listener == Listener::SecondSite)];
+        let now = self.world.storage.clock.now();
         let mut site = routes::Site {
             state: &mut state,
-            now: self.world.storage.clock.now(),
+            now,
             origin,
         };
         routes::route(&mut site, request)

@@ -7,7 +7,8 @@ use crate::state::Backend;
 /// A stored file.
 #[derive(Debug, Clone)]
 pub(crate) struct Object {
-    pub(crate) file: u32,
+    /// The file it is, unless the storage made it itself.
+    pub(crate) file: Option<u32>,
     pub(crate) version: u32,
     pub(crate) owner: u32,
     /// Stored name, as uploaded.
@@ -33,8 +34,12 @@ impl Object {
         format!(
             "4_z{:016x}_f{:016x}_d20260701_m000000_c004",
             mix(4, 0),
-            mix(4, u64::from(self.file))
+            mix(4, self.number())
         )
+    }
+
+    fn number(&self) -> u64 {
+        u64::from(self.file.unwrap_or_default())
     }
 
     /// The stored name with four random characters before its extension, as uploads get them.
@@ -45,7 +50,7 @@ impl Object {
             .filter(|&c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
             .take(60)
             .collect();
-        let mut draw = mix(36, u64::from(self.file));
+        let mut draw = mix(36, self.number());
         let mut suffix = String::with_capacity(4);
         for _ in 0..4 {
             let digit = u32::try_from(draw % 36).expect("a digit of base 36");
@@ -57,7 +62,7 @@ impl Object {
             draw /= 36;
         }
         // Two files may well share name and suffix; the id keeps their objects apart.
-        format!("{stem}-{}.{suffix}.{extension}", self.file)
+        format!("{stem}-{}.{suffix}.{extension}", self.number())
     }
 }
 
