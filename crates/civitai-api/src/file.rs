@@ -240,6 +240,22 @@ impl File {
         matches!(self.kind, Some(Model | PrunedModel | DiffusionModel | UNet))
     }
 
+    /// Says whether one of the site's scanners found something dangerous.
+    pub fn is_flagged(&self) -> bool {
+        [&self.pickle_scan_result, &self.virus_scan_result]
+            .into_iter()
+            .any(|found| *found == Some(ScanResult::Danger))
+    }
+
+    /// Says whether both of the site's scanners have finished, whatever they found.
+    pub fn is_scanned(&self) -> bool {
+        use ScanResult::{Danger, Success};
+        let results = [&self.pickle_scan_result, &self.virus_scan_result];
+        results
+            .into_iter()
+            .all(|found| matches!(found, Some(Success | Danger)))
+    }
+
     /// Returns the digest of one kind as sent.
     pub fn hash(&self, kind: HashKind) -> Option<&str> {
         self.hashes.as_ref()?.of(kind)

@@ -77,7 +77,8 @@ impl<'a> GenerationMeta<'a> {
 
     /// Returns the models used, in the order of trust: versions by id, by resource name, digests, names alone.
     ///
-    /// The same model may be named in several ways; only exact repetitions are left out.
+    /// The same model may be named in several ways; only repetitions of the same id, digest or name are left out. At most
+    /// 1000 are returned.
     pub fn references(self) -> Vec<Reference> {
         let mut found = References::default();
         for resource in self.objects("civitaiResources") {
@@ -96,7 +97,7 @@ impl<'a> GenerationMeta<'a> {
             );
         }
         if let Some(Value::Object(hashes)) = self.0.get("hashes") {
-            for (key, hash) in hashes {
+            for (key, hash) in hashes.iter().take(MOST) {
                 let (kind, name) = key
                     .split_once(':')
                     .map_or((key.as_str(), None), |(kind, name)| (kind, Some(name)));
@@ -128,8 +129,6 @@ impl<'a> GenerationMeta<'a> {
     }
 
     fn objects(self, key: &str) -> impl Iterator<Item = &'a Map<String, Value>> + use<'a> {
-        // Nobody uses this many models at once; the list comes from a file that anybody may write.
-        const MOST: usize = 1000;
         let list = self
             .0
             .get(key)
@@ -167,7 +166,7 @@ pub enum ReferenceBy {
 /// Returns the models a picture was made with: first the server's own list, then what its generation data tells.
 pub fn references(image: &Image) -> Vec<Reference> {
     let mut found = References::default();
-    for version in &image.version_ids {
+    for version in image.version_ids.iter().take(MOST) {
         found.push(Reference {
             by: ReferenceBy::Version(*version),
             kind: None,
@@ -189,12 +188,17 @@ pub fn references(image: &Image) -> Vec<Reference> {
 struct References(Vec<Reference>);
 
 impl References {
+    /// Adds a reference, or what it tells beyond the same one found before.
     fn push(&mut self, reference: Reference) {
-        let is_known = self.0.iter().any(|known| match (&known.by, &reference.by) {
-            (_, ReferenceBy::Name) => known.name == reference.name,
-            (known, new) => known == new,
-        });
-        if !is_known {
+        let is_same = |known: &&mut Reference| match &reference.by {
+            ReferenceBy::Name => known.name == reference.name,
+            by => known.by == *by,
+        };
+        if let Some(known) = self.0.iter_mut().find(is_same) {
+            known.kind = known.kind.take().or(reference.kind);
+            known.name = known.name.take().or(reference.name);
+            known.weight = known.weight.or(reference.weight);
+        } else if self.0.len() < MOST {
             self.0.push(reference);
         }
     }
@@ -267,3 +271,6 @@ fn weight_of(resource: &Map<String, Value>) -> Option<f64> {
         .or_else(|| resource.get("strength"))?;
     f64::read(weight.clone()).0
 }
+
+/// Nobody uses this many models at once; the lists come from files that anybody may write.
+const MOST: usize = 1000;

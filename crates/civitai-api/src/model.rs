@@ -205,6 +205,22 @@ impl Model {
             .max_by_key(|version| (version.published_at, version.id))
     }
 
+    /// Returns the version that replaces an installed one: the newest of those for the same base model that were published
+    /// later. The creator's order does not count.
+    pub fn update_for(&self, installed: &Version) -> Option<&Version> {
+        let since = installed.published_at?;
+        let is_newer = |version: &&Version| {
+            version.base_model == installed.base_model
+                && version
+                    .published_at
+                    .is_some_and(|published| published > since)
+        };
+        self.versions
+            .iter()
+            .filter(is_newer)
+            .max_by_key(|version| (version.published_at, version.id))
+    }
+
     /// Says whether its files were withdrawn from download for good.
     pub fn is_archived(&self) -> bool {
         self.mode == Some(ModelMode::Archived)

@@ -1,5 +1,7 @@
 //! Versions of a model.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::base_model::BaseModel;
@@ -214,6 +216,19 @@ wire! {
         pub model_id: Option<ModelId> => "modelId",
         /// The SHA-256 that matched, upper case.
         pub hash: String => "hash",
+    }
+}
+
+impl HashMatch {
+    /// Returns every version among `matches` that holds a file with this SHA-256, each once, in the order received.
+    ///
+    /// The same file is often published several times; a lookup of a single hash shows only the oldest place.
+    pub fn candidates<'m>(matches: &'m [Self], sha256: &str) -> Vec<&'m Self> {
+        let mut seen = HashSet::new();
+        let same = matches
+            .iter()
+            .filter(|found| found.hash.eq_ignore_ascii_case(sha256));
+        same.filter(|found| seen.insert(found.version_id)).collect()
     }
 }
 

@@ -15,16 +15,7 @@ use civitai_api::{File, Image, Model, Version};
 use serde_json::Value;
 
 use crate::leaves::{differing, leaves};
-
-/// Reads `value` as `T`, by way of bytes as from the network, and writes it again.
-pub(crate) fn through<T>(value: &Value) -> Option<Value>
-where
-    T: serde::de::DeserializeOwned + serde::Serialize,
-{
-    let bytes = serde_json::to_vec(value).expect("JSON can be written");
-    let typed: T = serde_json::from_slice(&bytes).ok()?;
-    Some(serde_json::to_value(typed).expect("wire types can be written"))
-}
+use crate::round_trip::through;
 
 /// Sends a member of another program's record through `T` and puts it back.
 fn embedded<T>(record: &Value, key: &str) -> Option<Value>

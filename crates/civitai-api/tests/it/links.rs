@@ -53,7 +53,7 @@ fn numbers_and_named_numbers() {
 
 #[test]
 fn model_pages_on_every_host_and_in_every_dress() {
-    let model = json!({"kind": "model", "modelId": 827184});
+    let model = json!({"kind": "model", "modelId": 827_184});
     for text in [
         "https://civitai.com/models/827184",
         "http://civitai.com/models/827184",
@@ -73,7 +73,7 @@ fn model_pages_on_every_host_and_in_every_dress() {
     ] {
         assert_eq!(read(text), model, "{text}");
     }
-    let version = json!({"kind": "version", "modelId": 827184, "versionId": 2514310});
+    let version = json!({"kind": "version", "modelId": 827_184, "versionId": 2_514_310});
     for text in [
         "https://civitai.com/models/827184?modelVersionId=2514310",
         "https://civitai.red/ja/models/827184/wai-illustrious-sdxl/?dialog=x&modelVersionId=2514310#top",

@@ -3,3 +3,6 @@
 mod corpus;
 mod leaves;
 mod links;
+mod quirks;
+mod round_trip;
+mod selection;
