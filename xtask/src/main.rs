@@ -1,6 +1,6 @@
 //! `cargo xtask`: everything that a person or a machine runs to build trust in the project.
 //!
-//! `test` runs everything that proves it, `lint` everything that keeps it readable. Both go on after
+//! `test` runs everything that proves it, `lint` everything that keeps it readable, `bench` measures. They go on after
 //! a failure, repeat at the end what each runner said last, and name what was left out and why.
 
 use std::process::ExitCode;
@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod lint;
 mod run;
 mod test;
@@ -21,6 +22,11 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Measures the release binary and rewrites its figures in docs/benchmarks.md
+    Bench {
+        /// What to measure (start, list, fetch); everything if nothing is named
+        scenarios: Vec<String>,
+    },
     /// Formatting, lints, documentation, licences: all without a warning
     Lint,
     /// Unit, integration and end-to-end tests, the examples in the documentation, the example programs
@@ -29,6 +35,7 @@ enum Task {
 
 fn main() -> Result<ExitCode> {
     let report = match Args::parse().task {
+        Task::Bench { scenarios } => bench::run(&scenarios)?,
         Task::Lint => lint::run()?,
         Task::Test => test::run()?,
     };
