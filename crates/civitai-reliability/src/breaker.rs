@@ -85,6 +85,19 @@ impl Default for BreakerConfig {
 }
 
 /// The breaker of one host. Clones share one state.
+///
+/// ```
+/// # use civitai_reliability::breaker::{Breaker, Open};
+/// # async fn send() -> Result<(), ()> { Ok(()) }
+/// # async fn guarded(breaker: &Breaker) -> Result<(), Open> {
+/// let permit = breaker.check()?;
+/// match send().await {
+///     Ok(()) => permit.success(),
+///     Err(()) => permit.failure(),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Breaker {
     circuit: Arc<Mutex<Circuit>>,

@@ -69,6 +69,26 @@ impl Default for RetryPolicy {
 ///
 /// It belongs to the outermost call of the operation; the layers below report their failures to it
 /// and never retry by themselves. It does not sleep: the owner does.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use civitai_reliability::{Budget, Exhausted, RetryPolicy, classify::{Failure, is_transient}};
+/// # async fn attempt() -> Result<&'static str, (Failure, Option<Duration>)> { Ok("answer") }
+/// # async fn operation() -> Result<&'static str, (Failure, Option<Exhausted>)> {
+/// let mut budget = Budget::new(RetryPolicy::default());
+/// loop {
+///     let (failure, retry_after) = match attempt().await {
+///         Ok(answer) => return Ok(answer),
+///         Err(failed) => failed,
+///     };
+///     if !is_transient(failure) {
+///         return Err((failure, None));
+///     }
+///     let pause = budget.next(retry_after).map_err(|exhausted| (failure, Some(exhausted)))?;
+///     tokio::time::sleep(pause).await;
+/// }
+/// # }
+/// ```
 pub struct Budget {
     policy: RetryPolicy,
     rng: StdRng,

@@ -9,6 +9,19 @@ use zeroize::Zeroizing;
 /// It has no `Display` and no serialization, `Debug` shows only that there is one, and its memory is
 /// overwritten when it is dropped. [`expose`](Self::expose) is the one way to the text, so every use
 /// is found by searching for that word.
+///
+/// ```
+/// # use civitai_security::Secret;
+/// let token = Secret::new("hunter2".to_owned());
+/// assert_eq!(format!("{token:?}"), "Secret(..)");
+/// assert_eq!(token.expose(), "hunter2");
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use civitai_security::Secret;
+/// # let token = Secret::new("hunter2".to_owned());
+/// println!("{token}");
+/// ```
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
