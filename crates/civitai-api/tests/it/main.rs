@@ -4,5 +4,7 @@ mod corpus;
 mod leaves;
 mod links;
 mod quirks;
+mod requests;
 mod round_trip;
 mod selection;
+mod site;
