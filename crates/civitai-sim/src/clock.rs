@@ -38,7 +38,7 @@ impl Clock {
     /// Moves the clock forward at once. Stops at the end of representable time.
     pub fn advance(&self, by: Duration) {
         self.change(|setting| {
-            setting.time = setting.time.saturating_add(by).unwrap_or(Timestamp::MAX)
+            setting.time = setting.time.saturating_add(by).unwrap_or(Timestamp::MAX);
         });
     }
 

@@ -173,7 +173,7 @@ fn generate(seed: u64, offset: u64, buf: &mut [u8]) {
     rest.copy_from_slice(&last[..rest.len()]);
 }
 
-/// One output of a counter-mode generator: a Weyl step and the finaliser of SplitMix64.
+/// One output of a counter-mode generator: a Weyl step and a finaliser of two multiplications.
 pub(crate) fn mix(seed: u64, counter: u64) -> u64 {
     let mut z = seed.wrapping_add(counter.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -79,6 +79,7 @@ impl Control {
         storage.faults.clear();
         storage.log.clear();
         storage.reset();
+        self.world.forget();
         *self.world.lock() = State::clone(&self.beginning);
     }
 

@@ -206,8 +206,8 @@ fn is_over_quota(state: &State, user: Option<&User>, request: &Request, now: Tim
         None => state.anonymous_downloads.get(&request.remote.ip()),
     };
     let recent = |at: &&Timestamp| now.duration_since(**at).unsigned_abs() < QUOTA_WINDOW;
-    let used = downloads.map_or(0, |downloads| downloads.iter().filter(recent).count());
-    used >= usize::try_from(quota).unwrap_or(usize::MAX)
+    let count = downloads.map_or(0, |downloads| downloads.iter().filter(recent).count());
+    count >= usize::try_from(quota).unwrap_or(usize::MAX)
 }
 
 /// Counts a resolve against the quota and the public counters.
@@ -246,7 +246,7 @@ fn is_resolver_down(world: &World, hits: &Hits) -> bool {
 fn flipped(world: &World, hits: &Hits, backend: Backend) -> Backend {
     let flip = hits
         .id_of(&Knob::BackendFlip)
-        .is_some_and(|id| world.storage.faults.tally(id) % 2 == 0);
+        .is_some_and(|id| world.storage.faults.tally(id).is_multiple_of(2));
     match backend {
         Backend::R2 if flip => Backend::B2,
         Backend::B2 if flip => Backend::R2,
@@ -275,4 +275,4 @@ fn misdirected(world: &World, hits: &Hits, url: String) -> String {
     }
 }
 
-const QUOTA_WINDOW: Duration = Duration::from_secs(86_400);
+const QUOTA_WINDOW: Duration = Duration::from_hours(24);

@@ -94,7 +94,7 @@ pub(crate) struct Response {
     /// `Content-Length`, `Transfer-Encoding` and `Connection` are the writer's business and not in here.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Body,
-    pub(crate) delivery: Delivery,
+    pub(crate) delivery: Box<Delivery>,
 }
 
 impl Response {
@@ -103,7 +103,7 @@ impl Response {
             status,
             headers: Vec::new(),
             body: Body::Bytes(Bytes::new()),
-            delivery: Delivery::default(),
+            delivery: Box::default(),
         }
     }
 
@@ -197,7 +197,7 @@ fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 pub(crate) enum Body {
     Bytes(Bytes),
     /// A piece of a synthetic file, made up while it is sent.
-    File(FileBody),
+    File(Box<FileBody>),
 }
 
 impl Body {

@@ -96,11 +96,11 @@ impl Hits {
                         .or(delivery.stall);
                 }
                 Knob::Throttle { bytes_per_second } => {
-                    delivery.bytes_per_second = Some(*bytes_per_second)
+                    delivery.bytes_per_second = Some(*bytes_per_second);
                 }
                 Knob::Truncate { bytes } => response.body.shorten(*bytes),
                 Knob::WrongLength { by } => {
-                    delivery.length = Length::Claimed(len.saturating_add_signed(*by))
+                    delivery.length = Length::Claimed(len.saturating_add_signed(*by));
                 }
                 _ => {}
             }

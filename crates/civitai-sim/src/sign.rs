@@ -167,7 +167,7 @@ pub(crate) fn encode(text: &str) -> String {
 }
 
 /// How long a signed URL is good for.
-pub(crate) const VALIDITY: Duration = Duration::from_secs(86_400);
+pub(crate) const VALIDITY: Duration = Duration::from_hours(24);
 const ACCESS_KEY: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f90";
 const AMZ_DATE: &str = "%Y%m%dT%H%M%SZ";
 const R2_SIGNATURE: &str = "X-Amz-Signature=";

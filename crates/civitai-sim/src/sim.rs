@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::{fmt, io};
 
 use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use url::Url;
 
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::fault::{Faults, Listener};
+use crate::payloads::Payloads;
 use crate::record::Log;
 use crate::sign::Signer;
 use crate::site::World;
@@ -87,6 +88,12 @@ impl Builder {
         let clock = self.clock.unwrap_or_else(Clock::system);
         let faults = Faults::new(self.seed, clock.clone());
         let state = self.state.unwrap_or_else(|| seed::state(self.seed));
+        let payloads = match self.payloads {
+            Some(folder) => spawn_blocking(move || Payloads::read(&folder))
+                .await
+                .map_err(io::Error::other)??,
+            None => Payloads::default(),
+        };
 
         let (site, site_url) = bind(self.port).await?;
         let (second, second_site_url) = bind(0).await?;
@@ -108,6 +115,8 @@ impl Builder {
             state: state.clone().into(),
             storage: Arc::clone(&storage),
             origins: [origin(&site_url), origin(&second_site_url)],
+            payloads,
+            cache: Mutex::default(),
             dead_host: dead.local_addr()?.to_string(),
         });
         let control_front = Control {
@@ -183,7 +192,7 @@ impl Sim {
         &self.control_url
     }
 
-    /// The token of the user of this name, if it opens a session.
+    /// The first valid token of the user of this name. A banned user's opens no session all the same.
     pub fn token(&self, name: &str) -> Option<String> {
         self.tokens().remove(name)
     }

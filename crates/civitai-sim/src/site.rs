@@ -1,15 +1,29 @@
 //! The site's front door, before the routes: faults, recorded payloads, downloads.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::download;
 use crate::fault::{Knob, Listener, Subject};
-use crate::http::{Answer, Request, Response};
+use crate::http::{Answer, Body, Request, Response};
 use crate::interfere::Hits;
+use crate::payloads::Payloads;
 use crate::record::{Entry, Ticket};
 use crate::routes;
+use crate::scramble::scramble;
 use crate::state::State;
 use crate::storage::{Object, Storage};
+
+/// An answer as it once was.
+pub(crate) struct Cached {
+    at: Timestamp,
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Bytes,
+}
 
 /// What both origins of the site share.
 pub(crate) struct World {
@@ -17,6 +31,9 @@ pub(crate) struct World {
     pub(crate) storage: Arc<Storage>,
     /// Of the first origin and of the second, without a slash at the end.
     pub(crate) origins: [String; 2],
+    pub(crate) payloads: Payloads,
+    /// Answers that a stale cache may still give, with when they were true, by request.
+    pub(crate) cache: Mutex<HashMap<String, Cached>>,
     /// `host:port` where nobody listens.
     pub(crate) dead_host: String,
 }
@@ -24,6 +41,14 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Empties the cache.
+    pub(crate) fn forget(&self) {
+        self.cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     /// A signed URL of a file, whoever may have it.
@@ -66,9 +91,9 @@ impl Answer for Front {
         ticket.entry.faults = hits.names();
 
         self.revoke(&mut request, &hits);
-        let mut response = hits
-            .instead(&request, ticket.parallel)
-            .unwrap_or_else(|| self.respond(&request, &hits, &mut ticket));
+        let mut response = hits.instead(&request, ticket.parallel).unwrap_or_else(|| {
+            scramble(self.cached(&request, &hits, &mut ticket), &request, &hits)
+        });
         hits.distort(&mut response);
         ticket.entry.status = response.status;
         ticket.note_wait(&response, now);
@@ -77,10 +102,58 @@ impl Answer for Front {
 }
 
 impl Front {
+    /// The answer, or, where a cache is stale, what the answer was when it was last asked for.
+    fn cached(&self, request: &Request, hits: &Hits, ticket: &mut Ticket) -> Response {
+        let Some(lasts) = hits
+            .staleness()
+            .filter(|_| request.path.starts_with("/api/v1/"))
+        else {
+            return self.respond(request, hits, ticket);
+        };
+        let now = self.world.storage.clock.now();
+        let key = format!(
+            "{} {} {:?}",
+            request.method,
+            request.target,
+            request.header("authorization")
+        );
+        let mut cache = self
+            .world
+            .cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = cache
+            .get(&key)
+            .filter(|old| now.duration_since(old.at).unsigned_abs() < lasts)
+        {
+            let mut response = Response::empty(old.status);
+            response.headers.clone_from(&old.headers);
+            response.body = Body::Bytes(old.body.clone());
+            return response;
+        }
+        let response = self.respond(request, hits, ticket);
+        if let Body::Bytes(body) = &response.body {
+            let (status, headers, body) = (response.status, response.headers.clone(), body.clone());
+            cache.insert(
+                key,
+                Cached {
+                    at: now,
+                    status,
+                    headers,
+                    body,
+                },
+            );
+        }
+        response
+    }
+
     fn respond(&self, request: &Request, hits: &Hits, ticket: &mut Ticket) -> Response {
         let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
         if let ["api", "download", rest @ ..] = segments.as_slice() {
             return download::answer(&self.world, request, rest, hits, ticket);
+        }
+        if let Some(document) = self.world.payloads.answer(request) {
+            return document;
         }
         let mut state = self.world.lock();
         let origin = &self.world.origins[usize::from(self.listener == Listener::SecondSite)];

@@ -268,7 +268,7 @@ impl Front {
             response = response.with_header("Content-Type", range::MULTIPART);
             (file.prefix, file.suffix) = range::multipart(&content_range);
         }
-        response.body = Body::File(file);
+        response.body = Body::File(Box::new(file));
         let response = match hits.find(|knob| {
             if let Knob::BadDisposition(how) = knob {
                 Some(*how)

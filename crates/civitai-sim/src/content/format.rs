@@ -138,16 +138,16 @@ fn pickle(len: u64) -> (Vec<u8>, Vec<u8>) {
 
 /// One stored member. Without ZIP64 it cannot describe 4 GiB; such a file stays unstructured.
 fn zip(seed: u64, len: u64) -> (Vec<u8>, Vec<u8>) {
-    const LOCAL: u64 = 30 + ZIP_MEMBER.len() as u64;
-    const CENTRAL: u64 = 46 + ZIP_MEMBER.len() as u64;
-    const END: u64 = 22;
+    const LOCAL: u32 = 30 + ZIP_MEMBER_LEN;
+    const CENTRAL: u32 = 46 + ZIP_MEMBER_LEN;
+    const END: u32 = 22;
     let Some(size) = len
-        .checked_sub(LOCAL + CENTRAL + END)
+        .checked_sub(u64::from(LOCAL + CENTRAL + END))
         .and_then(|size| u32::try_from(size).ok())
     else {
         return (Vec::new(), Vec::new());
     };
-    let crc = generated_crc(seed, LOCAL, u64::from(size));
+    let crc = generated_crc(seed, u64::from(LOCAL), u64::from(size));
     let mut described = Vec::new();
     for field in [20u16, 0, 0, 0, 0x21] {
         described.extend(field.to_le_bytes());
@@ -155,7 +155,7 @@ fn zip(seed: u64, len: u64) -> (Vec<u8>, Vec<u8>) {
     for field in [crc, size, size] {
         described.extend(field.to_le_bytes());
     }
-    described.extend((ZIP_MEMBER.len() as u32).to_le_bytes());
+    described.extend(ZIP_MEMBER_LEN.to_le_bytes());
 
     let mut head = b"PK\x03\x04".to_vec();
     head.extend(&described);
@@ -166,8 +166,8 @@ fn zip(seed: u64, len: u64) -> (Vec<u8>, Vec<u8>) {
     tail.extend([0; 14]);
     tail.extend(ZIP_MEMBER.as_bytes());
     tail.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
-    tail.extend((CENTRAL as u32).to_le_bytes());
-    tail.extend((LOCAL as u32 + size).to_le_bytes());
+    tail.extend(CENTRAL.to_le_bytes());
+    tail.extend((LOCAL + size).to_le_bytes());
     tail.extend([0; 2]);
     (head, tail)
 }
@@ -191,6 +191,7 @@ const GGUF_STRING: u32 = 8;
 const GGUF_U32: u32 = 4;
 const GGUF_I8: u32 = 24;
 const ZIP_MEMBER: &str = "data/0001.png";
+const ZIP_MEMBER_LEN: u32 = 13;
 
 #[cfg(test)]
 mod tests {

@@ -83,7 +83,7 @@ fn training(state: &State, request: &Request, user: Option<&User>, version: &str
             &attachment(&format!("{}_epoch_{epoch}.safetensors", model.name)),
         )
         .with_length(Length::Chunked);
-    response.body = Body::File(FileBody::of(content));
+    response.body = Body::File(Box::new(FileBody::of(content)));
     response
 }
 
@@ -200,4 +200,4 @@ fn error(status: u16, words: &str) -> Response {
 
 const EPOCH_BYTES: u64 = 3 << 20;
 const KEPT_BYTES: u64 = 256 << 10;
-const GRACE: Duration = Duration::from_secs(30 * 86_400);
+const GRACE: Duration = Duration::from_hours(30 * 24);

@@ -276,7 +276,7 @@ fn head(response: &Response, must_close: bool) -> Vec<u8> {
     match response.delivery.length {
         Length::Chunked => head.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         Length::Claimed(length) => {
-            write!(head, "Content-Length: {length}\r\n").expect("memory takes any bytes")
+            write!(head, "Content-Length: {length}\r\n").expect("memory takes any bytes");
         }
         Length::True if status == 204 || status == 304 => {}
         Length::True => write!(head, "Content-Length: {}\r\n", response.body.len())
