@@ -1,3 +1,4 @@
 //! End-to-end tests.
 
 mod arrows;
+mod threat_model;
