@@ -30,3 +30,17 @@ pub fn of(model: &Model) -> Vec<&'static str> {
     };
     model.tags.iter().filter_map(category).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_in_the_categories_among_its_tags() {
+        let model: Model =
+            serde_json::from_str(r#"{"id": 1, "tags": ["fog", "Style", "base model"]}"#)
+                .expect("readable");
+        assert_eq!(of(&model), ["style", "base model"]);
+        assert!(CATEGORIES.is_sorted());
+    }
+}

@@ -6,10 +6,10 @@ use crate::open_enum::open_enum;
 use crate::wire::{Wire, wire};
 
 wire! {
-    /// One page of a listing.
+    /// One page of a listing. A body without `items` is none, so that an error page is not taken for the end.
     pub struct Page<T> {
         /// The things on it. Fewer than asked for, or none, does not mean that it is the last page.
-        pub items: Vec<T> => "items",
+        pub items: Vec<T> => a_list "items",
         /// How to go on; absent from the vault's pages, which carry it beside `items`.
         pub metadata: Option<PageMetadata> => "metadata",
         /// All items; the vault's pages only.

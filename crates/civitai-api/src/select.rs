@@ -249,6 +249,8 @@ fn likeness_to_defaults(file: &File) -> u32 {
 }
 
 fn described(files: &[File]) -> Vec<String> {
+    // More than anybody reads; a version of the public site rarely has ten.
+    const MOST: usize = 40;
     let line = |file: &File| {
         let variant = Variant::of(file);
         let properties: Vec<&str> = variant
@@ -263,7 +265,11 @@ fn described(files: &[File]) -> Vec<String> {
             properties.join(", ")
         )
     };
-    files.iter().map(line).collect()
+    let mut lines: Vec<String> = files.iter().take(MOST).map(line).collect();
+    if files.len() > MOST {
+        lines.push(format!("{} more", files.len() - MOST));
+    }
+    lines
 }
 
 /// What to ask the download route for.

@@ -6,11 +6,13 @@
 //! back identically. Reading and then writing an object loses no leaf, whatever it holds.
 //!
 //! Rules:
-//! * Only identifiers are required. Any other field that is missing or has an unexpected type reads as absent.
+//! * Only identifiers are required, and the items of a page. Any other field that is missing or has an unexpected type reads as absent.
 //! * A list holds the elements that could be read; if some could not, the whole raw list stays in `rest` too.
 //! * On writing, a raw value in `rest` stands for its field as long as it still reads as the field's present value.
 //!   A changed field is written from its typed value.
 //! * [`Wire::absorb`] merges a newer reading of the same thing: what is absent or empty there never replaces what is known.
+
+use std::collections::HashMap;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
@@ -129,9 +131,14 @@ impl<T: Wire> Field for Vec<T> {
             *self = newer;
             return;
         }
+        let places: HashMap<Option<u64>, usize> = self
+            .iter()
+            .enumerate()
+            .map(|(place, known)| (known.key(), place))
+            .collect();
         for element in newer {
-            match self.iter_mut().find(|known| known.key() == element.key()) {
-                Some(known) => known.absorb(element),
+            match places.get(&element.key()) {
+                Some(place) => self[*place].absorb(element),
                 None => self.push(element),
             }
         }
@@ -331,7 +338,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>, T: Wire>(
             let missing = required.iter().find(|key| !map.contains_key(**key));
             Err(match missing {
                 Some(key) => D::Error::custom(format_args!("{name} without `{key}`")),
-                None => D::Error::custom(format_args!("{name} with an unusable identifier")),
+                None => D::Error::custom(format_args!("{name} whose {required:?} cannot be read")),
             })
         }
         (None, Some(other)) => Err(D::Error::custom(format_args!(
@@ -340,6 +347,11 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>, T: Wire>(
         ))),
         (None, None) => Err(D::Error::custom(format_args!("unreadable {name}"))),
     }
+}
+
+/// Says whether there is a list: for fields without which an object is not what it is taken for.
+pub(crate) fn a_list(value: Option<&Value>) -> bool {
+    value.is_some_and(Value::is_array)
 }
 
 /// Says whether a kept raw value still stands for the field it was read into.
@@ -399,11 +411,13 @@ fn whole(number: f64) -> Option<u64> {
 }
 
 /// Declares a struct that reads and writes one of Civitai's objects; see the module documentation of [`crate::wire`].
+///
+/// Each field is `name: Type => "key"`; `=> a_list "key"` refuses the object where the list is not there.
 macro_rules! wire {
     (
         $(#[$meta:meta])*
         pub struct $name:ident $(<$param:ident>)? {
-            $( $(#[$field_meta:meta])* pub $field:ident: $ty:ty => $key:literal, )*
+            $( $(#[$field_meta:meta])* pub $field:ident: $ty:ty => $($needs:ident)? $key:literal, )*
         }
     ) => {
         $(#[$meta])*
@@ -421,7 +435,9 @@ macro_rules! wire {
                 let ::serde_json::Value::Object(map) = value else {
                     return (None, Some(value));
                 };
-                if $( !<$ty as Field>::is_acceptable(map.get($key)) )||* {
+                let is_readable = true
+                    $( && <$ty as Field>::is_acceptable(map.get($key)) $( && $crate::wire::$needs(map.get($key)) )? )*;
+                if !is_readable {
                     return (None, Some(::serde_json::Value::Object(map)));
                 }
                 let mut rest = ::serde_json::Map::new();
@@ -471,10 +487,12 @@ macro_rules! wire {
 
         impl<'de $(, $param: $crate::wire::Wire)?> ::serde::Deserialize<'de> for $name $(<$param>)? {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let required: Vec<&'static str> = [ $( ($key, <$ty as $crate::wire::Field>::absent().is_none()), )* ]
-                    .into_iter()
-                    .filter_map(|(key, required)| required.then_some(key))
-                    .collect();
+                let required: Vec<&'static str> = [
+                    $( ($key, <$ty as $crate::wire::Field>::absent().is_none() $( || stringify!($needs) != "" )?), )*
+                ]
+                .into_iter()
+                .filter_map(|(key, is_required)| is_required.then_some(key))
+                .collect();
                 $crate::wire::deserialize(deserializer, stringify!($name), &required)
             }
         }

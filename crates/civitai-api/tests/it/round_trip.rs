@@ -221,8 +221,14 @@ fn what_makes_no_sense_is_an_error_that_says_why() {
             .to_string()
     };
     assert_eq!(error(json!({"name": "x"})), "Model without `id`");
-    assert_eq!(error(json!({"id": 0})), "Model with an unusable identifier");
+    assert_eq!(
+        error(json!({"id": 0})),
+        r#"Model whose ["id"] cannot be read"#
+    );
     assert_eq!(error(json!([1])), "a list where a Model was expected");
+    for body in [json!({"error": "x"}), json!({"items": null}), json!({})] {
+        assert!(serde_json::from_value::<Page<Model>>(body).is_err());
+    }
     let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
     assert!(serde_json::from_str::<Model>(&format!(r#"{{"id":1,"x":{deep}}}"#)).is_err());
 }
