@@ -1,1 +1,4 @@
 //! Integration tests of this crate, in one binary.
+
+mod get;
+mod world;

@@ -1,0 +1,195 @@
+//! From a verified part file to the final name, or to quarantine.
+//!
+//! Everything here blocks. The order is the point: a crash between any two steps leaves a state from which running
+//! the same transfer again finishes the job, and the final name never holds bytes that were not verified.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::digest::Digests;
+use crate::disk;
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::part::Part;
+
+/// A verified file that does not yet have its final name, as a judge sees it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Candidate<'a> {
+    /// Where the bytes are now.
+    pub path: &'a Path,
+    /// Where they will be.
+    pub target: &'a Path,
+    /// The identity the transfer was given.
+    pub identity: &'a str,
+    /// What they hash to.
+    pub digests: &'a Digests,
+}
+
+pub(crate) type Judge = dyn Fn(&Candidate<'_>) -> Result<(), BoxError> + Send + Sync;
+pub(crate) type Record = dyn Fn(&Candidate<'_>) -> Result<(), BoxError> + Send + Sync;
+
+/// What to do when the target's name is taken by other bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Existing {
+    /// Leave them and fail with [`ErrorKind::Occupied`].
+    #[default]
+    Keep,
+    /// Replace them, once the new ones are verified.
+    Replace,
+}
+
+/// The steps after verification, and what they need to know.
+pub(crate) struct Commit<'a> {
+    pub(crate) target: &'a Path,
+    pub(crate) identity: &'a str,
+    pub(crate) quarantine_root: Option<&'a Path>,
+    pub(crate) existing: Existing,
+    pub(crate) judge: Option<&'a Judge>,
+    pub(crate) record: Option<&'a Record>,
+}
+
+impl Commit<'_> {
+    /// Judges the file, gives it its name and records it. Done means: on the disk, under its name.
+    pub(crate) fn finish(&self, part: &Part, digests: &Digests) -> Result<(), Error> {
+        if let Some(judge) = self.judge
+            && let Err(source) = judge(&self.candidate(part.path(), digests))
+        {
+            let reason = Reason::Refused {
+                reason: source.to_string(),
+            };
+            let quarantined = self.quarantine(part, digests, &reason)?;
+            return Err(ErrorKind::Refused {
+                quarantined,
+                source,
+            }
+            .into());
+        }
+        disk::share(part.data())?;
+        part.data().sync_all()?;
+        self.rename(part.path())?;
+        disk::sync_dir(disk::parent(self.target))?;
+        self.record(digests)?;
+        self.forget(part.journal())
+    }
+
+    /// Records a file that has its name, and is known to be the right one.
+    pub(crate) fn record(&self, digests: &Digests) -> Result<(), Error> {
+        let Some(record) = self.record else {
+            return Ok(());
+        };
+        record(&self.candidate(self.target, digests)).map_err(|source| {
+            ErrorKind::Record {
+                path: self.target.to_owned(),
+                source,
+            }
+            .into()
+        })
+    }
+
+    /// Removes the journal: the transfer is history.
+    pub(crate) fn forget(&self, journal: &crate::journal::Journal) -> Result<(), Error> {
+        journal.remove()?;
+        Ok(disk::sync_dir(disk::parent(self.target))?)
+    }
+
+    /// Moves the bytes out of the way, with a note beside them that says why, and ends the transfer.
+    pub(crate) fn quarantine(
+        &self,
+        part: &Part,
+        digests: &Digests,
+        reason: &Reason,
+    ) -> Result<PathBuf, Error> {
+        let beside = disk::parent(self.target);
+        let moved = match self.quarantine_root.map(|root| self.move_into(root, part)) {
+            // A root on another volume cannot take a file by renaming.
+            None => self.move_into(beside, part),
+            Some(Err(error)) if error.kind() == io::ErrorKind::CrossesDevices => {
+                self.move_into(beside, part)
+            }
+            Some(moved) => moved,
+        }?;
+        let note = Note {
+            schema: 1,
+            target: self.target,
+            identity: self.identity,
+            bytes: digests.bytes,
+            sha256: digests.sha256.map(|digest| digest.to_string()),
+            reason,
+        };
+        let text = serde_json::to_vec_pretty(&note).map_err(io::Error::other)?;
+        fs_err::write(disk::beside(&moved, ".json"), text)?;
+        disk::sync_dir(disk::parent(&moved))?;
+        self.forget(part.journal())?;
+        Ok(moved)
+    }
+
+    /// Gives the part file the first free name in the quarantine of `root`.
+    fn move_into(&self, root: &Path, part: &Part) -> io::Result<PathBuf> {
+        let folder = root.join(QUARANTINE);
+        disk::create_dirs(&folder)?;
+        let name = self.target.file_name().unwrap_or_default();
+        let mut to = folder.join(name);
+        let mut count = 0_u32;
+        loop {
+            match disk::rename_new(part.path(), &to) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    count += 1;
+                    to = disk::beside(&folder.join(name), &format!(".{count}"));
+                }
+                other => return other.map(|()| to),
+            }
+        }
+    }
+
+    fn rename(&self, part: &Path) -> Result<(), Error> {
+        match self.existing {
+            Existing::Replace => Ok(fs_err::rename(part, self.target)?),
+            Existing::Keep => {
+                disk::rename_new(part, self.target).map_err(|error| match error.kind() {
+                    io::ErrorKind::AlreadyExists => ErrorKind::Occupied {
+                        path: self.target.to_owned(),
+                    }
+                    .into(),
+                    _ => error.into(),
+                })
+            }
+        }
+    }
+
+    fn candidate<'b>(&'b self, path: &'b Path, digests: &'b Digests) -> Candidate<'b> {
+        Candidate {
+            path,
+            target: self.target,
+            identity: self.identity,
+            digests,
+        }
+    }
+}
+
+/// Why a file is in quarantine.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Reason {
+    Integrity {
+        algorithm: &'static str,
+        expected: String,
+        got: String,
+    },
+    Refused {
+        reason: String,
+    },
+}
+
+#[derive(Serialize)]
+struct Note<'a> {
+    schema: u32,
+    target: &'a Path,
+    identity: &'a str,
+    bytes: u64,
+    sha256: Option<String>,
+    reason: &'a Reason,
+}
+
+const QUARANTINE: &str = ".quarantine";

@@ -1,0 +1,239 @@
+//! What the transfer asks of the operating system: the few calls whose order and failure modes matter.
+//!
+//! Everything here blocks.
+
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use fs_err::{File, OpenOptions};
+use rustix::fs::{FallocateFlags, RenameFlags};
+
+/// Options that open a file of ours: private, and never through a symbolic link somebody planted.
+pub(crate) fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    options.options_mut().mode(0o600).custom_flags(flags);
+    options.read(true);
+    options
+}
+
+/// Writes the chunks one after another from `offset` on.
+pub(crate) fn write_at(file: &File, chunks: &[Bytes], mut offset: u64) -> io::Result<()> {
+    for chunk in chunks {
+        file.file()
+            .write_all_at(chunk, offset)
+            .map_err(|error| with_path(error, file.path()))?;
+        offset += chunk.len() as u64;
+    }
+    Ok(())
+}
+
+/// Fills `buffer` from `offset` on; the end of the file is an error.
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    file.file()
+        .read_exact_at(buffer, offset)
+        .map_err(|error| with_path(error, file.path()))
+}
+
+/// Makes the file `size` bytes long with its blocks reserved, or only long where the file system cannot reserve.
+pub(crate) fn preallocate(file: &File, size: u64) -> io::Result<()> {
+    let reserved = if size == 0 {
+        Ok(())
+    } else {
+        reserve(file, size)
+    };
+    match reserved {
+        Err(error) if is_unsupported(&error) => {}
+        other => other?,
+    }
+    file.set_len(size)
+}
+
+fn reserve(file: &File, size: u64) -> io::Result<()> {
+    loop {
+        match rustix::fs::fallocate(file.file(), FallocateFlags::empty(), 0, size) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => return other.map_err(|errno| with_path(errno.into(), file.path())),
+        }
+    }
+}
+
+/// Bytes an ordinary user may still write on the volume of `path`.
+pub(crate) fn available(path: &Path) -> io::Result<u64> {
+    let volume = rustix::fs::statvfs(path).map_err(|errno| with_path(errno.into(), path))?;
+    Ok(volume.f_bavail.saturating_mul(volume.f_frsize))
+}
+
+/// Bytes of the file that already occupy the volume.
+pub(crate) fn occupied(file: &File) -> io::Result<u64> {
+    Ok(file.metadata()?.blocks() * 512)
+}
+
+/// Gives a file the mode a program gets that creates one without asking for any: `0666 & !umask`.
+pub(crate) fn share(file: &File) -> io::Result<()> {
+    file.set_permissions(std::fs::Permissions::from_mode(0o666 & !umask()))
+}
+
+/// The umask, from the kernel's report: the system call can only read it by changing it under other threads' feet.
+fn umask() -> u32 {
+    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("Umask:"))
+        .and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok())
+        .unwrap_or(0o022)
+}
+
+/// Renames, failing with [`AlreadyExists`](io::ErrorKind::AlreadyExists) rather than replacing what is at `to`.
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    let cwd = rustix::fs::CWD;
+    match rustix::fs::renameat_with(cwd, from, cwd, to, RenameFlags::NOREPLACE) {
+        // Network and FUSE file systems know neither flag nor call; a hard link refuses to replace just as well.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+            fs_err::hard_link(from, to)?;
+            fs_err::remove_file(from)
+        }
+        other => other.map_err(|errno| with_path(errno.into(), to)),
+    }
+}
+
+/// Makes renames, creations and removals in a directory survive a power cut.
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// The directory of `path`, usable in calls also for a bare file name.
+pub(crate) fn parent(path: &Path) -> &Path {
+    path.parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+/// Creates a directory and its parents, each flushed into the one above.
+pub(crate) fn create_dirs(dir: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = dir
+        .ancestors()
+        .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists())
+        .collect();
+    fs_err::create_dir_all(dir)?;
+    missing
+        .into_iter()
+        .try_for_each(|dir| sync_dir(parent(dir)))
+}
+
+/// Names this run of the kernel: what was written but not flushed survives until it changes.
+pub(crate) fn boot_id() -> Option<String> {
+    let id = fs_err::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
+}
+
+/// True when the two are one file.
+pub(crate) fn is_same_file(open: &File, path: &Path) -> io::Result<bool> {
+    let here = open.metadata()?;
+    match fs_err::symlink_metadata(path) {
+        Ok(there) => Ok((here.dev(), here.ino()) == (there.dev(), there.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a file; that it is gone already is fine.
+pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// `path` with `suffix` behind its last part.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Volume full or quota used up.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput
+    )
+}
+
+/// Names the path in an error that came from a call outside `fs_err`, keeping its kind.
+fn with_path(error: io::Error, path: &Path) -> io::Error {
+    io::Error::new(
+        error.kind(),
+        AtPath {
+            path: path.to_owned(),
+            error,
+        },
+    )
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {error}", path.display())]
+struct AtPath {
+    path: PathBuf,
+    error: io::Error,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renaming_never_replaces() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        fs_err::write(&from, "new").expect("written");
+        fs_err::write(&to, "old").expect("written");
+        let error = rename_new(&from, &to).expect_err("there is a file already");
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs_err::read(&to).expect("still there"), b"old");
+        fs_err::remove_file(&to).expect("removed");
+        rename_new(&from, &to).expect("the name is free");
+        assert_eq!(fs_err::read(&to).expect("moved"), b"new");
+    }
+
+    #[test]
+    fn a_planted_link_is_not_followed() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (aim, link) = (dir.path().join("aim"), dir.path().join("link"));
+        fs_err::write(&aim, "untouched").expect("written");
+        std::os::unix::fs::symlink(&aim, &link).expect("linked");
+        private()
+            .write(true)
+            .truncate(true)
+            .open(&link)
+            .expect_err("a link is refused");
+        assert_eq!(fs_err::read(&aim).expect("still there"), b"untouched");
+    }
+
+    #[test]
+    fn a_file_is_shared_by_the_umask() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let ours = private()
+            .write(true)
+            .create_new(true)
+            .open(dir.path().join("a"))
+            .expect("created");
+        assert_eq!(
+            ours.metadata().expect("there").permissions().mode() & 0o777,
+            0o600
+        );
+        share(&ours).expect("the mode is changed");
+        let usual = File::create(dir.path().join("b")).expect("created");
+        let mode = |file: &File| file.metadata().expect("there").permissions().mode() & 0o777;
+        assert_eq!(mode(&ours), mode(&usual));
+    }
+}

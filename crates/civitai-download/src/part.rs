@@ -1,0 +1,259 @@
+//! The part file and its journal, which together survive anything but a lost disk.
+//!
+//! Everything here blocks.
+
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use fs_err::File;
+
+use crate::disk;
+use crate::error::{Error, ErrorKind};
+use crate::journal::{Header, Journal, Record, Source};
+use crate::ranges::RangeSet;
+
+/// An open part file, locked against other processes.
+///
+/// Bytes count as written once the kernel has them, and as flushed once the disk has; both are in the journal before
+/// the call that made them so returns.
+#[derive(Debug)]
+pub(crate) struct Part {
+    path: PathBuf,
+    target: PathBuf,
+    data: File,
+    journal: Journal,
+    // Never locked while the disk is waited for.
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    source: Option<Source>,
+    written: RangeSet,
+    flushed: RangeSet,
+}
+
+impl Part {
+    /// Where the part file of a target is.
+    pub(crate) fn path_for(target: &Path) -> PathBuf {
+        disk::beside(target, ".part")
+    }
+
+    /// Opens what an earlier run left of this file, or begins anew.
+    ///
+    /// A part file that no journal vouches for, or whose journal is about another file, is begun anew too.
+    pub(crate) fn open(target: &Path, header: &Header) -> Result<Self, Error> {
+        let path = Self::path_for(target);
+        let (journal, claims) = Journal::open(&Journal::path(&path))?;
+        let resumable = claims.header.as_ref() == Some(header);
+        let existing = if resumable {
+            open_existing(&path)?
+        } else {
+            None
+        };
+        let (data, state) = match existing {
+            Some(data) => {
+                let len = data.metadata()?.len();
+                let mut state = State {
+                    source: claims.source,
+                    written: claims.written,
+                    flushed: claims.flushed,
+                };
+                state.written.truncate(len);
+                state.flushed.truncate(len);
+                (data, state)
+            }
+            None => (begin(&path, &journal, header)?, State::default()),
+        };
+        journal.append(&Record::Opened {
+            boot: disk::boot_id(),
+        })?;
+        let part = Self {
+            path,
+            target: target.to_owned(),
+            data,
+            journal,
+            state: Mutex::new(state),
+        };
+        Ok(part)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn data(&self) -> &File {
+        &self.data
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// What the server said of the file when its first bytes came, perhaps in an earlier run.
+    pub(crate) fn source(&self) -> Option<Source> {
+        self.state().source.clone()
+    }
+
+    /// Learns what the file is, and reserves its space.
+    ///
+    /// # Errors
+    /// `NoSpace` when it does not fit; nothing is changed then.
+    pub(crate) fn settle(&self, source: Source) -> Result<(), Error> {
+        let known = self.source();
+        if known.as_ref() == Some(&source) {
+            return Ok(());
+        }
+        if let Some(size) = source.size
+            && known.is_none_or(|known| known.size != source.size)
+        {
+            self.check_space(size)?;
+            disk::preallocate(&self.data, size)
+                .map_err(|error| Error::on_disk(error, &self.target, size))?;
+        }
+        self.journal.append(&Record::Source(source.clone()))?;
+        self.state().source = Some(source);
+        Ok(())
+    }
+
+    /// Fails when a file of `size` bytes would not fit beside what is on the volume already.
+    pub(crate) fn check_space(&self, size: u64) -> Result<(), Error> {
+        let needed = size.saturating_sub(disk::occupied(&self.data)?);
+        let available = disk::available(disk::parent(&self.path))?;
+        if needed > available {
+            let path = self.target.clone();
+            return Err(ErrorKind::NoSpace {
+                path,
+                needed,
+                available: Some(available),
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Writes chunks from `offset` on and records them.
+    pub(crate) fn write(&self, offset: u64, chunks: &[Bytes]) -> Result<(), Error> {
+        let len: u64 = chunks.iter().map(|chunk| chunk.len() as u64).sum();
+        let range = offset..offset + len;
+        disk::write_at(&self.data, chunks, offset)
+            .map_err(|error| Error::on_disk(error, &self.target, len))?;
+        let mut state = self.state();
+        self.journal
+            .append(&Record::Wrote {
+                start: range.start,
+                end: range.end,
+            })
+            .map_err(|error| Error::on_disk(error, &self.target, len))?;
+        state.written.insert(range);
+        Ok(())
+    }
+
+    /// Brings everything written so far to the disk, and says so in the journal.
+    ///
+    /// When the disk refuses, everything since the last flush counts as never written: after a failed flush the
+    /// kernel forgets which pages it owed the disk, so a second flush that succeeds proves nothing about them.
+    pub(crate) fn flush(&self) -> Result<(), Error> {
+        let (written, flushed) = {
+            let state = self.state();
+            (state.written.clone(), state.flushed.clone())
+        };
+        if written == flushed {
+            return Ok(());
+        }
+        if let Err(error) = self.data.sync_data() {
+            self.state().written = flushed;
+            self.journal.append(&Record::Unwritten {})?;
+            return Err(Error::on_disk(error, &self.target, 0));
+        }
+        let ranges = written
+            .iter()
+            .map(|range| (range.start, range.end))
+            .collect();
+        self.journal.append(&Record::Flushed { ranges })?;
+        self.journal.sync()?;
+        self.state().flushed = written;
+        Ok(())
+    }
+
+    /// Forgets every byte: the content is to be fetched from its beginning.
+    pub(crate) fn restart(&self) -> Result<(), Error> {
+        self.journal.append(&Record::Restarted {})?;
+        self.journal.sync()?;
+        *self.state() = State::default();
+        Ok(())
+    }
+
+    /// Removes the files of a transfer that has nothing worth keeping.
+    pub(crate) fn remove_if_empty(&self) -> Result<(), Error> {
+        if self.bytes() == 0 {
+            disk::remove_if_there(&self.path)?;
+            self.journal.remove()?;
+        }
+        Ok(())
+    }
+
+    /// The ranges the kernel has.
+    pub(crate) fn written(&self) -> RangeSet {
+        self.state().written.clone()
+    }
+
+    /// How many bytes the kernel has.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.state().written.len()
+    }
+
+    /// How many bytes the kernel has but the disk may not.
+    pub(crate) fn unflushed(&self) -> u64 {
+        let state = self.state();
+        state.written.len() - state.flushed.len()
+    }
+
+    /// The first byte that is missing.
+    pub(crate) fn frontier(&self) -> u64 {
+        self.state().written.frontier()
+    }
+
+    /// Reads bytes that were written.
+    pub(crate) fn read(&self, range: Range<u64>, buffer: &mut Vec<u8>) -> io::Result<()> {
+        let len = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
+        buffer.resize(len, 0);
+        disk::read_at(&self.data, buffer, range.start)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every critical section leaves the state whole, so a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts an empty log, on the disk before anything it will speak of, and an empty part file.
+fn begin(path: &Path, journal: &Journal, header: &Header) -> Result<File, Error> {
+    match fs_err::symlink_metadata(path) {
+        Ok(old) if old.is_dir() => return Err(io::Error::from(io::ErrorKind::IsADirectory).into()),
+        Ok(_) => {
+            tracing::warn!(path = %path.display(), "replacing a part file that belongs to no known download");
+            fs_err::remove_file(path)?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error.into()),
+    }
+    journal.clear()?;
+    journal.append(&Record::Journal(header.clone()))?;
+    journal.sync()?;
+    let data = disk::private().write(true).create_new(true).open(path)?;
+    disk::sync_dir(disk::parent(path))?;
+    Ok(data)
+}
+
+fn open_existing(path: &Path) -> Result<Option<File>, Error> {
+    match disk::private().write(true).open(path) {
+        Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

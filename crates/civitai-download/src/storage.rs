@@ -1,0 +1,137 @@
+//! The way to storage servers: one HTTP client set up for big bodies from strangers.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use civitai_reliability::Failure;
+use civitai_security::address::Resolver;
+use civitai_security::{Policy, RedactedUrl, UnsafeAddress};
+use reqwest::header;
+use url::Url;
+
+use crate::error::{Error, ErrorKind};
+use crate::lease::Lease;
+
+/// A client for transfers and the addresses it may talk to. Clones share their connections.
+///
+/// Redirects are followed by the transfer itself: at most ten, never from https to http, never to an address that the
+/// policy refuses, and a credential never leaves the origin it is for.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    http: reqwest::Client,
+    policy: Policy,
+}
+
+impl Storage {
+    /// Finishes a client that the frontend began (proxy, extra CA, user agent).
+    ///
+    /// It sets: no automatic redirects, no decompression, no referer, HTTP/1.1 only (with HTTP/2 all segments would
+    /// share one TCP connection), ten seconds to connect, and a resolver that hands on only addresses the policy
+    /// allows. A proxy resolves names by itself; then only literal addresses are checked here.
+    pub fn new(builder: reqwest::ClientBuilder, policy: Policy) -> reqwest::Result<Self> {
+        let resolver = Resolver::new(policy.clone());
+        Self::with_resolver(builder, policy, resolver)
+    }
+
+    /// Does the same with a resolver of the caller's, which should judge by the same policy: for one that trusts the
+    /// host of a proxy.
+    pub fn with_resolver(
+        builder: reqwest::ClientBuilder,
+        policy: Policy,
+        resolver: Resolver,
+    ) -> reqwest::Result<Self> {
+        let http = builder
+            .redirect(reqwest::redirect::Policy::none())
+            .no_gzip()
+            .referer(false)
+            .http1_only()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .dns_resolver(resolver)
+            .build()?;
+        Ok(Self { http, policy })
+    }
+
+    /// The request for a range of what `url` names, with the lease's credential only at the lease's own origin.
+    pub(crate) fn request(
+        &self,
+        url: &Url,
+        credential: Option<&Lease>,
+        range: Option<&Range<u64>>,
+    ) -> reqwest::RequestBuilder {
+        let mut request = self
+            .http
+            .get(url.clone())
+            .header(header::ACCEPT_ENCODING, "identity");
+        if let Some(range) = range {
+            request = request.header(header::RANGE, range_header(range));
+        }
+        match credential.and_then(|lease| lease.credential.as_ref()) {
+            Some(token) => request.bearer_auth(token.expose()),
+            None => request,
+        }
+    }
+
+    /// Refuses schemes and literal addresses that must not be contacted.
+    pub(crate) fn check(&self, url: &Url) -> Result<(), Error> {
+        self.policy
+            .check_url(url)
+            .map_err(|source| unsafe_address(url, source).into())
+    }
+
+    /// Where a redirect from `from` leads, if it may be followed.
+    pub(crate) fn next_hop(&self, from: &Url, location: Option<&str>) -> Result<Url, Error> {
+        let next = location
+            .filter(|location| location.len() <= MAX_LOCATION)
+            .and_then(|location| from.join(location).ok())
+            .ok_or_else(|| {
+                Error::from(ErrorKind::BadRedirect {
+                    url: RedactedUrl::new(from.clone()),
+                })
+            })?;
+        self.policy
+            .check_redirect(from, &next)
+            .map_err(|source| Error::from(unsafe_address(from, source)))?;
+        Ok(next)
+    }
+}
+
+fn unsafe_address(url: &Url, source: UnsafeAddress) -> ErrorKind {
+    ErrorKind::UnsafeAddress {
+        url: RedactedUrl::new(url.clone()),
+        source,
+    }
+}
+
+fn range_header(range: &Range<u64>) -> String {
+    if range.end == u64::MAX {
+        format!("bytes={}-", range.start)
+    } else {
+        format!("bytes={}-{}", range.start, range.end - 1)
+    }
+}
+
+/// What a failed request or body means, and the error to report if it stays.
+pub(crate) fn failure(error: reqwest::Error, url: &Url) -> (Failure, Error) {
+    let error = error.without_url();
+    if let Some(refused) = UnsafeAddress::find(&error) {
+        return (
+            Failure::Protocol,
+            unsafe_address(url, refused.clone()).into(),
+        );
+    }
+    let url = RedactedUrl::new(url.clone());
+    let failure = if error.is_timeout() {
+        Failure::Timeout
+    } else if error.is_connect() {
+        Failure::Connect
+    } else if error.is_builder() {
+        Failure::Protocol
+    } else {
+        Failure::Interrupted
+    };
+    (failure, ErrorKind::Network { url, source: error }.into())
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// No real signed URL comes near it.
+const MAX_LOCATION: usize = 16 << 10;

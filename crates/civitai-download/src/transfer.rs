@@ -1,0 +1,506 @@
+//! A whole transfer, from what is on the disk to a verified file under its name.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use civitai_reliability::RetryPolicy;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::commit::{Candidate, Commit, Existing, Judge, Reason, Record};
+use crate::connection::{Patience, blocking};
+use crate::digest::{DigestSet, Digests, hash_file};
+use crate::disk;
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::event::Event;
+use crate::journal::{Header, Journal};
+use crate::lease::UrlSource;
+use crate::limit::Limit;
+use crate::part::Part;
+use crate::response::sniff;
+use crate::storage::Storage;
+use crate::verify::{Expected, Verified, Warning};
+
+mod follow;
+mod run;
+
+/// Which file goes where, and what is promised about it.
+#[derive(Debug, Clone)]
+pub struct Target {
+    path: PathBuf,
+    identity: String,
+    expected: Expected,
+}
+
+impl Target {
+    /// A file for `path`. `identity` names the content across URLs and runs, and never holds a secret: what an earlier
+    /// run left of it is taken up only by a transfer of the same identity and the same promises.
+    pub fn new(path: impl Into<PathBuf>, identity: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            identity: identity.into(),
+            expected: Expected::default(),
+        }
+    }
+
+    /// Sets what is promised.
+    #[must_use]
+    pub fn with_expected(self, expected: Expected) -> Self {
+        Self { expected, ..self }
+    }
+}
+
+/// How many connections a file is fetched with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Connections {
+    /// As many as pay: one for each 8 MiB of the file, at most four.
+    #[default]
+    Auto,
+    /// At most so many, at least one; none is used for less than 1 MiB.
+    AtMost(u32),
+}
+
+/// Whether a file about which no digest is promised may be fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unproved {
+    /// No: [`ErrorKind::Unverified`], before any request.
+    #[default]
+    Refuse,
+    /// Yes. A digest that is promised must hold all the same.
+    Accept,
+}
+
+/// The fetching of one file: resumable after a kill, verified before the final name appears.
+///
+/// While it runs, the bytes are in `NAME.part` and the truth about them in `NAME.part.json`; both stay when it fails or
+/// is cancelled, and the next transfer of the same [`Target`] goes on from there.
+pub struct Transfer {
+    storage: Storage,
+    source: Arc<dyn UrlSource>,
+    target: Target,
+    digests: DigestSet,
+    connections: Connections,
+    retry: RetryPolicy,
+    patience: Patience,
+    limit: Option<Arc<Limit>>,
+    existing: Existing,
+    unproved: Unproved,
+    quarantine_root: Option<PathBuf>,
+    judge: Option<Arc<Judge>>,
+    record: Option<Arc<Record>>,
+    listener: Option<Arc<dyn Fn(Event) + Send + Sync>>,
+}
+
+impl Transfer {
+    /// A transfer with the defaults that the other methods name.
+    pub fn new(storage: Storage, source: Arc<dyn UrlSource>, target: Target) -> Self {
+        Self {
+            storage,
+            source,
+            target,
+            digests: DigestSet::NONE,
+            connections: Connections::default(),
+            // A big file takes as long as it takes: only retries without progress are counted.
+            retry: RetryPolicy::default().with_max_elapsed(Duration::MAX),
+            patience: Patience::default(),
+            limit: None,
+            existing: Existing::default(),
+            unproved: Unproved::default(),
+            quarantine_root: None,
+            judge: None,
+            record: None,
+            listener: None,
+        }
+    }
+
+    /// Computes these digests too; by default only the one that the strongest promise needs.
+    #[must_use]
+    pub fn digests(self, digests: DigestSet) -> Self {
+        Self { digests, ..self }
+    }
+
+    /// Sets how many connections are used. Default: [`Connections::Auto`].
+    #[must_use]
+    pub fn connections(self, connections: Connections) -> Self {
+        Self {
+            connections,
+            ..self
+        }
+    }
+
+    /// Sets the retry budget. Default: that of [`RetryPolicy`], without a limit on the wall clock.
+    #[must_use]
+    pub fn retry(self, retry: RetryPolicy) -> Self {
+        Self { retry, ..self }
+    }
+
+    /// Sets how long slow servers are borne.
+    #[must_use]
+    pub fn patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Shares a cap on the rate with other transfers. Default: none.
+    #[must_use]
+    pub fn limit(self, limit: Arc<Limit>) -> Self {
+        Self {
+            limit: Some(limit),
+            ..self
+        }
+    }
+
+    /// Sets what happens to other bytes under the target's name. Default: [`Existing::Keep`].
+    #[must_use]
+    pub fn existing(self, existing: Existing) -> Self {
+        Self { existing, ..self }
+    }
+
+    /// Sets whether a file may come without a digest. Default: [`Unproved::Refuse`].
+    #[must_use]
+    pub fn unproved(self, unproved: Unproved) -> Self {
+        Self { unproved, ..self }
+    }
+
+    /// Sets the folder in which `.quarantine/` is, on the target's volume. Default: the target's folder.
+    #[must_use]
+    pub fn quarantine_root(self, root: impl Into<PathBuf>) -> Self {
+        Self {
+            quarantine_root: Some(root.into()),
+            ..self
+        }
+    }
+
+    /// Sets who sees the verified bytes before they get their name; an error sends them to quarantine. It may block.
+    #[must_use]
+    pub fn judge(
+        self,
+        judge: impl Fn(&Candidate<'_>) -> Result<(), BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            judge: Some(Arc::new(judge)),
+            ..self
+        }
+    }
+
+    /// Sets who writes down that the file is there, once it surely is. The journal is kept until it has succeeded, so
+    /// it may be called again for the same file. It may block.
+    #[must_use]
+    pub fn record(
+        self,
+        record: impl Fn(&Candidate<'_>) -> Result<(), BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            record: Some(Arc::new(record)),
+            ..self
+        }
+    }
+
+    /// Sets who is told what happens; see [`event`](crate::event) for the contract.
+    #[must_use]
+    pub fn events(self, listener: impl Fn(Event) + Send + Sync + 'static) -> Self {
+        Self {
+            listener: Some(Arc::new(listener)),
+            ..self
+        }
+    }
+
+    /// Fetches, verifies and names the file.
+    ///
+    /// A file that is there already and proves to be the right one is left alone, without any request.
+    ///
+    /// # Cancel safety
+    /// `cancel` stops it within about a second, with everything received flushed. Dropping the future is like a kill:
+    /// what was written stays and is found again, but nothing is flushed and no event tells of the end.
+    pub async fn run(self, cancel: CancellationToken) -> Result<Fetched, Error> {
+        let this = Arc::new(self);
+        let result = Self::run_to_end(&this, cancel).await;
+        this.tell(match &result {
+            Ok(fetched) => Event::Finished {
+                bytes: fetched.bytes,
+            },
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted) => Event::Cancelled,
+            Err(error) => Event::Failed { code: error.code() },
+        });
+        result
+    }
+
+    async fn run_to_end(this: &Arc<Self>, cancel: CancellationToken) -> Result<Fetched, Error> {
+        let started = Instant::now();
+        if this.target.expected.proof() == Verified::None && this.unproved == Unproved::Refuse {
+            return Err(ErrorKind::Unverified {
+                path: this.target.path.clone(),
+            }
+            .into());
+        }
+        let prepare = Arc::clone(this);
+        let part = match blocking(move || prepare.prepare()).await? {
+            Start::Part(part) => part,
+            Start::There(digests, warnings) => {
+                let mut fetched = this.fetched(How::Skipped, digests, warnings);
+                fetched.elapsed = started.elapsed();
+                return Ok(fetched);
+            }
+        };
+        let resumed_bytes = part.bytes();
+        let done = run::Run::new(this, part).finish(cancel).await?;
+        let (finish, digests) = (Arc::clone(this), done.digests.clone());
+        let warnings =
+            blocking(move || finish.verify_and_commit(&done.shared.part, &digests)).await?;
+        let how = if resumed_bytes > 0 {
+            How::Resumed
+        } else {
+            How::Downloaded
+        };
+        Ok(Fetched {
+            resumed_bytes,
+            fetched_bytes: done.fetched_bytes,
+            leases: done.leases,
+            retries: done.retries,
+            connections: done.connections,
+            elapsed: started.elapsed(),
+            ..this.fetched(how, done.digests, warnings)
+        })
+    }
+
+    /// Looks at what is on the disk. Blocks.
+    fn prepare(&self) -> Result<Start, Error> {
+        let target = &self.target.path;
+        disk::create_dirs(disk::parent(target))?;
+        if let Some((digests, warnings)) = self.existing_file()? {
+            return Ok(Start::There(digests, warnings));
+        }
+        let part = Part::open(target, &self.header())?;
+        match self.prepare_with(&part) {
+            Ok(None) => Ok(Start::Part(part)),
+            Ok(Some((digests, warnings))) => Ok(Start::There(digests, warnings)),
+            Err(error) => {
+                part.remove_if_empty()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Looks again, now that no other process can change anything.
+    fn prepare_with(&self, part: &Part) -> Result<Option<(Digests, Vec<Warning>)>, Error> {
+        if let Some(there) = self.existing_file_of(Some(part.journal()))? {
+            disk::remove_if_there(part.path())?;
+            return Ok(Some(there));
+        }
+        let size = part
+            .source()
+            .and_then(|source| source.size)
+            .or(self.target.expected.bytes);
+        part.check_space(size.unwrap_or(0))?;
+        Ok(None)
+    }
+
+    /// What has the target's name already, if it is the right file.
+    fn existing_file(&self) -> Result<Option<(Digests, Vec<Warning>)>, Error> {
+        let journal = Journal::path(&Part::path_for(&self.target.path));
+        // A file under its name with a journal beside it was not recorded: the lock is needed to do so.
+        if journal.try_exists()? {
+            Ok(None)
+        } else {
+            self.existing_file_of(None)
+        }
+    }
+
+    fn existing_file_of(
+        &self,
+        journal: Option<&Journal>,
+    ) -> Result<Option<(Digests, Vec<Warning>)>, Error> {
+        let path = &self.target.path;
+        match fs_err::metadata(path) {
+            Ok(there) if there.is_file() && self.existing == Existing::Replace => return Ok(None),
+            Ok(there) if there.is_file() => {}
+            Ok(_) => return Err(ErrorKind::Occupied { path: path.clone() }.into()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        let digests = hash_file(path, self.wanted())?;
+        let expected = &self.target.expected;
+        let unproved = expected.proof() == Verified::None && expected.bytes != Some(digests.bytes);
+        let Ok(warnings) = expected.check(&digests) else {
+            return Err(ErrorKind::Occupied { path: path.clone() }.into());
+        };
+        if unproved {
+            return Err(ErrorKind::Occupied { path: path.clone() }.into());
+        }
+        if let Some(journal) = journal {
+            let commit = self.commit();
+            commit.record(&digests)?;
+            commit.forget(journal)?;
+        }
+        Ok(Some((digests, warnings)))
+    }
+
+    /// Compares with the promises, then gives the file its name. Blocks.
+    fn verify_and_commit(&self, part: &Part, digests: &Digests) -> Result<Vec<Warning>, Error> {
+        let commit = self.commit();
+        let warnings = match self.target.expected.check(digests) {
+            Ok(warnings) => warnings,
+            Err(mismatch) => {
+                let reason = Reason::Integrity {
+                    algorithm: mismatch.algorithm,
+                    expected: mismatch.expected.clone(),
+                    got: mismatch.got.clone(),
+                };
+                let quarantined = commit.quarantine(part, digests, &reason)?;
+                return Err(ErrorKind::Integrity {
+                    mismatch,
+                    quarantined,
+                }
+                .into());
+            }
+        };
+        if self.target.expected.proof() == Verified::None {
+            self.sniff(part, digests, &commit)?;
+        }
+        for warning in &warnings {
+            tracing::warn!(path = %self.target.path.display(), %warning, "a promise about the file does not hold");
+        }
+        commit.finish(part, digests)?;
+        Ok(warnings)
+    }
+
+    /// The last defence of a file that nothing vouches for.
+    fn sniff(&self, part: &Part, digests: &Digests, commit: &Commit<'_>) -> Result<(), Error> {
+        let mut head = Vec::new();
+        part.read(0..digests.bytes.min(HEAD_LEN), &mut head)?;
+        let Err(page) = sniff(&head, &self.target.path) else {
+            return Ok(());
+        };
+        let quarantined = commit.quarantine(
+            part,
+            digests,
+            &Reason::Refused {
+                reason: page.to_string(),
+            },
+        )?;
+        Err(ErrorKind::Refused {
+            quarantined,
+            source: page.to_string().into(),
+        }
+        .into())
+    }
+
+    fn commit(&self) -> Commit<'_> {
+        Commit {
+            target: &self.target.path,
+            identity: &self.target.identity,
+            quarantine_root: self.quarantine_root.as_deref(),
+            existing: self.existing,
+            judge: self.judge.as_deref(),
+            record: self.record.as_deref(),
+        }
+    }
+
+    fn header(&self) -> Header {
+        let expected = &self.target.expected;
+        Header::new(&self.target.identity, expected.sha256, expected.blake3)
+    }
+
+    fn wanted(&self) -> DigestSet {
+        self.digests | self.target.expected.digests()
+    }
+
+    fn fetched(&self, how: How, digests: Digests, warnings: Vec<Warning>) -> Fetched {
+        Fetched {
+            path: self.target.path.clone(),
+            how,
+            bytes: digests.bytes,
+            resumed_bytes: 0,
+            fetched_bytes: 0,
+            digests,
+            verified: self.target.expected.proof(),
+            warnings,
+            elapsed: Duration::ZERO,
+            leases: 0,
+            retries: 0,
+            connections: 0,
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        if let Some(listener) = &self.listener {
+            listener(event);
+        }
+    }
+
+    fn path(&self) -> &Path {
+        &self.target.path
+    }
+}
+
+impl fmt::Debug for Transfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transfer")
+            .field("target", &self.target)
+            .field("digests", &self.digests)
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
+    }
+}
+
+enum Start {
+    /// There is something to do.
+    Part(Part),
+    /// The right file is there.
+    There(Digests, Vec<Warning>),
+}
+
+/// How the file came to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum How {
+    /// From its first byte.
+    Downloaded,
+    /// From where an earlier run stopped.
+    Resumed,
+    /// It was there.
+    Skipped,
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Downloaded => "downloaded",
+            Self::Resumed => "resumed",
+            Self::Skipped => "skipped",
+        })
+    }
+}
+
+/// A file under its name, and how it got there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fetched {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How it came to be there.
+    pub how: How,
+    /// Its length.
+    pub bytes: u64,
+    /// Bytes that an earlier run had left.
+    pub resumed_bytes: u64,
+    /// Bytes taken from the network by this run, thrown away ones included.
+    pub fetched_bytes: u64,
+    /// What was asked for of its digests, and what the promise needed.
+    pub digests: Digests,
+    /// Which promise proved it.
+    pub verified: Verified,
+    /// Promises that do not hold although a stronger one does.
+    pub warnings: Vec<Warning>,
+    /// How long the run took.
+    pub elapsed: Duration,
+    /// How many leases were asked for.
+    pub leases: u32,
+    /// How often something was tried again.
+    pub retries: u32,
+    /// The most connections that received bytes at a time.
+    pub connections: usize,
+}
+
+const HEAD_LEN: u64 = 4096;
