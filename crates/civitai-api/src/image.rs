@@ -23,7 +23,7 @@ open_enum! {
 
 wire! {
     /// A picture or video.
-    pub struct Image {
+    pub struct Image by Image::number {
         /// Its id; absent in samples of `/models/{id}` and `/model-versions`, see [`Image::id_from_any`].
         pub id: Option<ImageId> => "id",
         /// Where it is shown; `original=true` in it means the stored upload, whatever the extension says.
@@ -85,6 +85,10 @@ impl Image {
             let (stem, _) = path.rsplit('/').next()?.split_once('.')?;
             stem.parse().ok()
         })
+    }
+
+    fn number(&self) -> Option<u64> {
+        self.id_from_any().map(u64::from)
     }
 
     /// Returns how mature it is, from the most exact field there is.

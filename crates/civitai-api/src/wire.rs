@@ -413,10 +413,11 @@ fn whole(number: f64) -> Option<u64> {
 /// Declares a struct that reads and writes one of Civitai's objects; see the module documentation of [`crate::wire`].
 ///
 /// Each field is `name: Type => "key"`; `=> a_list "key"` refuses the object where the list is not there.
+/// `struct Name by path` names a function that finds the identifier where no required field holds it.
 macro_rules! wire {
     (
         $(#[$meta:meta])*
-        pub struct $name:ident $(<$param:ident>)? {
+        pub struct $name:ident $(<$param:ident>)? $(by $identity:path)? {
             $( $(#[$field_meta:meta])* pub $field:ident: $ty:ty => $($needs:ident)? $key:literal, )*
         }
     ) => {
@@ -481,7 +482,7 @@ macro_rules! wire {
             }
 
             fn key(&self) -> Option<u64> {
-                None $( .or_else(|| $crate::wire::Field::key(&self.$field)) )*
+                None $( .or_else(|| $identity(self)) )? $( .or_else(|| $crate::wire::Field::key(&self.$field)) )*
             }
         }
 

@@ -129,6 +129,9 @@ fn quirk_16_endpoints_are_merged_and_absent_never_overwrites_known() {
     assert_eq!(known.trained_words.len(), 3);
     assert_eq!(known.files.len(), 4);
     assert!(known.files[0].is_primary());
+    // The same picture, without an id there and with its generation data:
+    assert_eq!(known.images.len(), 1);
+    assert!(known.images[0].id.is_some() && known.images[0].generation().is_some());
     // The other way round nothing is lost, either.
     let by_id: Model = read("model");
     listed.absorb(by_id);
