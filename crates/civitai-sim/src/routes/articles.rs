@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Request, Response};
 use crate::routes::body::{portrait, zoned};
-use crate::routes::models::in_period;
-use crate::routes::params::{Params, next_page, path_id, refused};
+use crate::routes::params::{Params, in_period, next_page, path_id, refused};
 use crate::routes::{Site, error, message, ok, rate_limited};
 use crate::state::{Article, State};
 use crate::vocabulary::{ARTICLE_SORTS, PERIODS};

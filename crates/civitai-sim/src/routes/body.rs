@@ -3,17 +3,20 @@
 //! The same thing looks different on every endpoint: members are absent here and null there, a date loses its zone, a
 //! flag is `true` or missing. [`Shape`] names the four looks; everything that differs is decided in this file.
 
+mod file;
+mod image;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::choice;
-use crate::file_name::{computed_name, download_name};
-use crate::routes::params::encode;
 use crate::state::{
-    Availability, CommercialUseForm, File, FilePreferences, Image, Mode, Model, State, Status,
-    Version,
+    Availability, CommercialUseForm, File, FilePreferences, Mode, Model, State, Status, Version,
 };
 use crate::vocabulary::{air_ecosystem, air_type};
+
+use self::image::full_image;
+pub(super) use self::image::{image_url, portrait};
 
 /// Which endpoint a body is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,149 +251,6 @@ impl View<'_> {
             |gate| json!({ "permanent": gate.is_permanent(), "endsAt": gate.ends_at.map(zoned) }),
         )
     }
-
-    fn files(
-        &self,
-        model: &Model,
-        version: &Version,
-        primary: &File,
-        primary_only: bool,
-    ) -> Vec<Value> {
-        if model.mode == Some(Mode::Archived) {
-            return Vec::new();
-        }
-        let own = version
-            .files
-            .iter()
-            .filter(|file| {
-                file.is_public() && (self.shape == Shape::Version || file.replaced_at.is_none())
-            })
-            .filter(|file| !primary_only || file.id == primary.id)
-            .map(|file| self.file(model, version, file, file.id == primary.id));
-        let mut files: Vec<Value> = own.collect();
-        if self.shape != Shape::ByHash
-            && !primary_only
-            && let Some((_, _, lent)) = choice::linked_vae(self.state, version)
-        {
-            let lent = File {
-                kind: "VAE".to_owned(),
-                ..lent.clone()
-            };
-            files.push(self.file(model, version, &lent, false));
-        }
-        files
-    }
-
-    fn file(&self, model: &Model, version: &Version, file: &File, primary: bool) -> Value {
-        let name = match self.shape {
-            Shape::Version => computed_name(model, version, file),
-            Shape::Listed | Shape::Single | Shape::ByHash => download_name(model, version, file),
-        };
-        let mut body = object(json!({ "id": file.id, "sizeKB": file.size_kb(), "name": name }));
-        let override_name = file
-            .override_name
-            .as_deref()
-            .map_or(Value::Null, Value::from);
-        if self.shape == Shape::Listed || (self.shape == Shape::Single && !override_name.is_null())
-        {
-            body.insert("overrideName".to_owned(), override_name.clone());
-        }
-        let rest = object(json!({
-            "type": file.kind,
-            "pickleScanResult": file.pickle_scan.as_str(),
-            "pickleScanMessage": pickle_message(file),
-            "virusScanResult": file.virus_scan.as_str(),
-            "virusScanMessage": file.virus_message,
-            "scannedAt": file.scanned_at.map(if self.shape == Shape::Version { naive } else { zoned }),
-            "metadata": self.metadata(file),
-            "hashes": file.hashes().into_iter().map(|(kind, hash)| (kind, hash.into())).collect::<Map<_, _>>(),
-        }));
-        body.extend(rest);
-        let url = if primary {
-            bare_url(self.origin, version)
-        } else {
-            typed_url(self.origin, version, file)
-        };
-        match self.shape {
-            Shape::Listed | Shape::Single => {
-                body.insert("downloadUrl".to_owned(), url.into());
-                if primary {
-                    body.insert("primary".to_owned(), true.into());
-                }
-            }
-            Shape::Version | Shape::ByHash => {
-                body.insert("primary".to_owned(), primary.into());
-                body.insert("downloadUrl".to_owned(), url.into());
-            }
-        }
-        if self.shape == Shape::ByHash {
-            body.insert("overrideName".to_owned(), override_name);
-        }
-        Value::Object(body)
-    }
-
-    fn metadata(&self, file: &File) -> Value {
-        let Some(metadata) = &file.metadata else {
-            return Value::Null;
-        };
-        let weights = choice::is_weights(&file.kind);
-        let mut body = Map::new();
-        if let Some(format) = &metadata.format {
-            body.insert("format".to_owned(), format.as_str().into());
-        }
-        // Uploads of weights went through a form that writes what was left open as null.
-        for (name, known) in [("size", &metadata.size), ("fp", &metadata.fp)] {
-            if known.is_some() || (weights && self.shape != Shape::Single) {
-                body.insert(
-                    name.to_owned(),
-                    known.as_deref().map_or(Value::Null, Value::from),
-                );
-            }
-        }
-        if matches!(self.shape, Shape::Listed | Shape::Single) {
-            if let Some(quant_type) = &metadata.quant_type {
-                body.insert("quantType".to_owned(), quant_type.as_str().into());
-            }
-            if let Some(is_required) = metadata.is_required {
-                body.insert("isRequired".to_owned(), is_required.into());
-            }
-        }
-        Value::Object(body)
-    }
-
-    fn images<'v>(
-        &self,
-        model: &Model,
-        version: &'v Version,
-        most: usize,
-    ) -> impl Iterator<Item = &'v Image> {
-        let shown = model.mode != Some(Mode::TakenDown);
-        let levels = self.levels;
-        version
-            .images
-            .iter()
-            .filter(move |image| shown && image.level & levels != 0)
-            .take(most)
-    }
-
-    fn brief_image(&self, image: &Image) -> Value {
-        let mut body = Map::new();
-        if self.shape == Shape::Listed {
-            body.insert("id".to_owned(), image.id.into());
-        }
-        body.extend(object(json!({
-            "url": image_url(image, &image.id.to_string()),
-            "nsfwLevel": image.level,
-            "width": image.width,
-            "height": image.height,
-            "hash": image.hash,
-            "type": image.kind,
-            "minor": image.minor,
-            "poi": image.poi,
-        })));
-        body.extend(provenance(image));
-        Value::Object(body)
-    }
 }
 
 /// `urn:air:…` of a version.
@@ -408,19 +268,6 @@ pub(super) fn bare_url(origin: &str, version: &Version) -> String {
     format!("{origin}/api/download/models/{}", version.id)
 }
 
-/// Where the picture host keeps the upload.
-pub(super) fn image_url(image: &Image, name: &str) -> String {
-    let extension = match image.kind.as_str() {
-        "video" => "mp4",
-        "audio" => "mp3",
-        _ => "jpeg",
-    };
-    format!(
-        "{IMAGE_HOST}/{}/original=true/{name}.{extension}",
-        image.uuid
-    )
-}
-
 /// The owner of a model, as far as listings name one.
 pub(super) fn creator(state: &State, user_id: u32) -> Option<Value> {
     let user = state.user(user_id)?;
@@ -430,19 +277,9 @@ pub(super) fn creator(state: &State, user_id: u32) -> Option<Value> {
     Some(json!({ "username": user.username, "image": portrait(user.image.as_deref()) }))
 }
 
-/// Where the picture host keeps a user's portrait.
-pub(super) fn portrait(path: Option<&str>) -> Option<String> {
-    path.map(|path| format!("{IMAGE_HOST}/{path}"))
-}
-
 /// A moment as the site's own code prints it.
 pub(super) fn zoned(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
-}
-
-/// A moment as the database prints it inside JSON: no zone, no trailing zeros.
-fn naive(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S%.f").to_string()
 }
 
 /// The members of a JSON object written in place.
@@ -451,23 +288,6 @@ pub(super) fn object(value: Value) -> Map<String, Value> {
         Value::Object(map) => map,
         _ => Map::new(),
     }
-}
-
-fn typed_url(origin: &str, version: &Version, file: &File) -> String {
-    let metadata = file.metadata.clone().unwrap_or_default();
-    let format = metadata.format.filter(|_| file.kind != "Training Data");
-    let members = [
-        ("type", Some(file.kind.clone())),
-        ("format", format),
-        ("size", metadata.size),
-        ("fp", metadata.fp),
-        ("quantType", metadata.quant_type),
-    ];
-    let query: Vec<String> = members
-        .into_iter()
-        .filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?))))
-        .collect();
-    format!("{}?{}", bare_url(origin, version), query.join("&"))
 }
 
 fn commercial_use(model: &Model, form: CommercialUseForm) -> Value {
@@ -494,50 +314,9 @@ fn counted(count: u32, hidden: bool) -> Option<u32> {
     (!hidden).then_some(count)
 }
 
-fn pickle_message(file: &File) -> Option<&str> {
-    let unremarkable =
-        (file.pickle_scan == crate::state::ScanResult::Success).then_some("No Pickle imports");
-    file.pickle_message.as_deref().or(unremarkable)
-}
-
-fn provenance(image: &Image) -> Map<String, Value> {
-    let prompt = image.meta.as_ref().and_then(|meta| meta.get("prompt"));
-    object(json!({
-        "hasMeta": image.visible_meta().is_some(),
-        "hasPositivePrompt": prompt.is_some(),
-        "onSite": image.on_site,
-        "remixOfId": image.remix_of,
-    }))
-}
-
-fn full_image(image: &Image) -> Value {
-    let mut body = object(json!({
-        "url": image_url(image, &image.id.to_string()),
-        "nsfwLevel": image.level,
-        "width": image.width,
-        "height": image.height,
-        "hash": image.hash,
-        "type": image.kind,
-        "metadata": {
-            "hash": image.hash,
-            "size": u64::from(image.width) * u64::from(image.height),
-            "width": image.width,
-            "height": image.height,
-        },
-        "minor": image.minor,
-        "poi": image.poi,
-        "meta": image.visible_meta(),
-        "availability": "Public",
-    }));
-    body.extend(provenance(image));
-    Value::Object(body)
-}
-
 /// Takes nulls and empty lists out of a version.
 fn without_empty(body: &mut Map<String, Value>) {
     body.retain(|_, value| {
         !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty())
     });
 }
-
-const IMAGE_HOST: &str = "https://image.civitai.com/xG1nkqKTMzGDvpLrqFT7WA";

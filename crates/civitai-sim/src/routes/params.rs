@@ -1,5 +1,6 @@
 //! Reading a query string with the site's own strictness, which differs from parameter to parameter.
 
+use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
@@ -234,6 +235,18 @@ pub(super) fn next_page(site: &Site<'_>, request: &Request, name: &str, value: &
         request.path,
         encoded.join("&")
     )
+}
+
+/// Whether a date lies in the last day, week, month or year.
+pub(super) fn in_period(period: &str, date: Timestamp, now: Timestamp) -> bool {
+    let days = match period {
+        "Day" => 1,
+        "Week" => 7,
+        "Month" => 30,
+        "Year" => 365,
+        _ => return true,
+    };
+    now.duration_since(date) <= SignedDuration::from_hours(24 * days)
 }
 
 /// Percent-encodes a query component.
