@@ -141,10 +141,7 @@ impl View<'_> {
             "model": parent,
             "files": self.files(model, version, primary, false),
         }));
-        let images: Vec<Value> = self
-            .images(model, version, 10)
-            .map(|image| full_image(image))
-            .collect();
+        let images: Vec<Value> = self.images(model, version, 10).map(full_image).collect();
         body.insert("images".to_owned(), Value::from(images));
         if model.mode != Some(Mode::Archived) {
             body.insert(

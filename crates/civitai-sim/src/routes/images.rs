@@ -27,7 +27,7 @@ pub(super) fn list(site: &mut Site<'_>, request: &Request) -> Response {
     if switches.images_saturated {
         return busy(503, "Server busy, please retry shortly.", 2);
     }
-    if switches.search_overloaded && !filter.from_database() {
+    if switches.search_overloaded && !filter.asks_database() {
         return busy(
             503,
             "Image search is temporarily overloaded — please retry.",
@@ -47,12 +47,12 @@ fn page(site: &Site<'_>, request: &Request, filter: &Filter<'_>) -> Result<Respo
     }
     let rows = filter.rows(site)?;
     let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
-    let (rows, next) = if filter.from_database() {
+    let (rows, next) = if filter.asks_database() {
         filter.by_id(rows, limit)?
     } else {
         filter.by_rank(rows, limit, site.now)?
     };
-    let wrapped = !filter.flat_meta.unwrap_or(!filter.from_database());
+    let wrapped = !filter.flat_meta.unwrap_or(!filter.asks_database());
     let items: Vec<Value> = rows
         .into_iter()
         .map(|row| row.item(site.state, filter, wrapped))
@@ -151,12 +151,12 @@ impl<'a> Filter<'a> {
         params.finish().map(|()| filter)
     }
 
-    fn from_database(&self) -> bool {
+    fn asks_database(&self) -> bool {
         self.image_id.is_some() || (self.model_id.is_some() && self.version_id.is_none())
     }
 
     fn rows<'s>(&self, site: &'s Site<'_>) -> Result<Vec<Row<'s>>, Response> {
-        if self.sort == "Random" && self.from_database() {
+        if self.sort == "Random" && self.asks_database() {
             return Err(coded(
                 400,
                 "Random sort requires a collectionId",

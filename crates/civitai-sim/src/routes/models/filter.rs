@@ -167,10 +167,10 @@ impl<'a> Scope<'a> {
 
     /// Everything else.
     pub(super) fn keeps(&self, filter: &Filter<'_>, model: &Model, now: Timestamp) -> bool {
-        !self.nothing
-            && !model.poi
-            && !(filter.nsfw && model.minor)
-            && self.may_see(filter, model)
+        if self.nothing || model.poi || (filter.nsfw && model.minor) {
+            return false;
+        }
+        self.may_see(filter, model)
             && (filter.flags.archived || model.mode != Some(Mode::Archived))
             && self.owner.is_none_or(|owner| model.user_id == owner)
             && self
