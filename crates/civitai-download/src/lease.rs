@@ -45,6 +45,8 @@ pub struct Lease {
     pub(crate) url: RedactedUrl,
     pub(crate) expires: Option<SystemTime>,
     pub(crate) credential: Option<Secret>,
+    /// Asking again gives the same URL: what it answers is final.
+    pub(crate) is_fixed: bool,
 }
 
 impl Lease {
@@ -54,6 +56,7 @@ impl Lease {
             url,
             expires: None,
             credential: None,
+            is_fixed: false,
         }
     }
 

@@ -40,6 +40,10 @@ impl Redirects {
 #[async_trait]
 impl UrlSource for Redirects {
     async fn lease(&self) -> Result<Lease, LeaseError> {
-        Ok(Lease::new(self.url.clone()).with_credential(self.credential.clone()))
+        let lease = Lease::new(self.url.clone()).with_credential(self.credential.clone());
+        Ok(Lease {
+            is_fixed: true,
+            ..lease
+        })
     }
 }

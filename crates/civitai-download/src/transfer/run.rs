@@ -35,8 +35,6 @@ pub(super) struct Run<'a> {
     stop: CancellationToken,
     held: Option<Arc<Held>>,
     lease_call: Option<LeaseCall<'a>>,
-    /// The first refusal since progress, until it is known whether the source has another address.
-    refused: Option<Error>,
     pause: Option<Pin<Box<Sleep>>>,
     flushing: Option<Flushing>,
     flushed: Instant,
@@ -99,7 +97,6 @@ impl<'a> Run<'a> {
             stop: CancellationToken::new(),
             held: None,
             lease_call: None,
-            refused: None,
             pause: None,
             flushing: None,
             flushed: Instant::now(),
@@ -261,8 +258,9 @@ impl<'a> Run<'a> {
     /// for. A request for everything would have to be cut off, and what is on its way then is lost.
     fn first_piece(&self) -> u64 {
         let promised = self.transfer.target.expected.bytes;
-        let share = promised.map_or(0, |bytes| bytes.div_ceil(self.wanted() as u64));
-        share.max(FIRST_PIECE)
+        promised.map_or(FIRST_PIECE, |bytes| {
+            bytes.div_ceil(self.wanted() as u64).max(MIN_PIECE)
+        })
     }
 
     fn on_lease(&mut self, leased: Result<Lease, LeaseError>) -> Result<(), Error> {
@@ -275,12 +273,6 @@ impl<'a> Run<'a> {
             }
             Err(error) => return Err(ErrorKind::Lease(error).into()),
         };
-        if let Some(refused) = self.refused.take()
-            && matches!(refused.kind(), ErrorKind::Server { url, .. } if *url == lease.url)
-        {
-            // The source has no other address: the refusal was its answer.
-            return Err(refused);
-        }
         tracing::debug!(url = %lease.url, "leased");
         self.held = Some(Arc::new(Held::new(lease)));
         Ok(())
@@ -346,6 +338,11 @@ impl<'a> Run<'a> {
         {
             return Ok(());
         }
+        let at_source =
+            matches!(error.kind(), ErrorKind::Server { url, .. } if *url == refused.lease.url);
+        if refused.lease.is_fixed && at_source {
+            return Err(error);
+        }
         self.since_progress.refusals += 1;
         if self.since_progress.refusals > MAX_RENEWALS {
             return Err(error.into_lease_refused());
@@ -355,7 +352,6 @@ impl<'a> Run<'a> {
         if self.since_progress.refusals > 1 {
             return self.back_off(None, error);
         }
-        self.refused = Some(error);
         Ok(())
     }
 

@@ -1,4 +1,5 @@
 //! Integration tests of this crate, in one binary.
 
+mod faults;
 mod get;
 mod world;
