@@ -103,13 +103,13 @@ fn readings(pair: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
 
 /// Whether a value is a credential, or is itself a URL or a text that names one, even encoded twice more.
 fn holds_credential(value: &str) -> bool {
+    let decoded = || {
+        let once = percent_decode_str(value).decode_utf8_lossy();
+        percent_decode_str(&once).decode_utf8_lossy().into_owned()
+    };
     looks_random(value)
         || names_credential(value)
-        || value.contains('%') && {
-            let once = percent_decode_str(value).decode_utf8_lossy();
-            names_credential(&once)
-                || names_credential(&percent_decode_str(&once).decode_utf8_lossy())
-        }
+        || (value.contains('%') && names_credential(&decoded()))
 }
 
 /// A flat look at nested text: reading it in earnest would let a server choose how deep we go.
@@ -244,6 +244,14 @@ mod tests {
             (
                 "https://host/login?returnUrl=https%3A%2F%2Fhost%2Fx%3Ftoken%3Dhunter2",
                 "https://host/login?returnUrl=***",
+            ),
+            (
+                "https://host/?next=https%253A%252F%252Fhost%252Fx%253Fsig%253Dhunter2",
+                "https://host/?next=***",
+            ),
+            (
+                "https://host/?next=https%3A%2F%2Fu:hunter2@host",
+                "https://host/?next=***",
             ),
             (
                 "https://host/?a=1;token=hunter2&b=2",

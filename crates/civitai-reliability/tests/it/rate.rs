@@ -107,6 +107,32 @@ async fn of_several_waits_the_longest_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_429_without_a_wait_leaves_the_end_of_a_longer_wait_as_it_is() {
+    let rate = Rate::new(RateConfig::default());
+    rate.throttled(Some(Duration::from_secs(30)));
+    rate.throttled(None);
+    assert_close(&times(&rate, 2).await, &[30_000, 32_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_wait_lets_one_go_however_slow_the_rate_has_become() {
+    let rate = Arc::new(Rate::new(config(0.01, 1)));
+    for _ in 0..10 {
+        rate.throttled(None);
+    }
+    assert_rate(&rate, 0.0005);
+    let start = Instant::now();
+    let waiting = tokio::spawn({
+        let rate = Arc::clone(&rate);
+        async move { rate.acquire().await }
+    });
+    yield_now().await;
+    rate.throttled(Some(Duration::from_secs(5)));
+    waiting.await.expect("the task does not panic");
+    assert_close(&[start.elapsed().as_millis()], &[5_000]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_endless_retry_after_neither_overflows_nor_lets_anything_pass() {
     let rate = Rate::new(RateConfig::default());
     rate.throttled(Some(Duration::MAX));
