@@ -116,7 +116,11 @@ impl Response {
     }
 
     pub(crate) fn json(status: u16, value: &Value) -> Self {
-        Self::bytes(status, "application/json; charset=utf-8", value.to_string())
+        Self::bytes(
+            status,
+            "application/json; charset=utf-8",
+            serde_json::to_vec(value).expect("a JSON value is writable"),
+        )
     }
 
     pub(crate) fn text(status: u16, text: impl Into<String>) -> Self {

@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::http::{Request, Response};
-use crate::state::{State, User, Window};
+use crate::state::{State, Token, User, Window};
 
 /// What a route may look at and change.
 pub(crate) struct Site<'a> {
@@ -55,15 +55,20 @@ pub(crate) fn route(site: &mut Site<'_>, request: &Request) -> Response {
 }
 
 /// The account behind a request, if its token still opens a session.
+pub(crate) fn session<'a>(state: &'a State, request: &Request) -> Option<&'a User> {
+    credentials(state, request).map(|(user, _)| user)
+}
+
+/// The account and the token behind a request, if they still open a session.
 ///
 /// The scheme word is not looked at: whatever follows the first space is the token. A header without a space is no
 /// token, and then the query is not asked either.
-pub(crate) fn session<'a>(state: &'a State, request: &Request) -> Option<&'a User> {
+fn credentials<'a>(state: &'a State, request: &Request) -> Option<(&'a User, &'a Token)> {
     let value = match request.header("authorization") {
         Some(header) => header.split(' ').nth(1)?,
         None => request.query("token")?,
     };
-    state.user_by_token(value).map(|(user, _)| user)
+    state.user_by_token(value)
 }
 
 fn api(site: &mut Site<'_>, request: &Request, rest: &[&str]) -> Response {
@@ -99,6 +104,8 @@ fn api(site: &mut Site<'_>, request: &Request, rest: &[&str]) -> Response {
         ["permissions", "check"] => public(site, request, permissions::check),
         ["tags"] => public(site, request, tags::list),
         ["users"] => public(site, request, users::list),
+        // Only the site itself posts here.
+        ["users", _] => error(405, "Method not allowed"),
         ["vault", "all"] => authed(site, request, "GET", vault::all),
         ["vault", "check-vault"] => authed(site, request, "GET", vault::check),
         ["vault", "get"] => authed(site, request, "GET", vault::get),

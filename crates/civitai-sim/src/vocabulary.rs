@@ -636,3 +636,37 @@ pub(crate) const BASE_MODELS: [BaseModel; 99] = [
         hidden: true,
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ecosystems_are_those_of_the_root() {
+        for (base_model, ecosystem) in [
+            ("SD 1.5", "sd1"),
+            ("SDXL 1.0", "sdxl"),
+            ("Pony", "sdxl"),
+            ("Illustrious", "sdxl"),
+            ("NoobAI", "sdxl"),
+            ("Pony V7", "auraflow"),
+            ("Flux.2 Klein 4B-base", "flux2"),
+            ("Upscaler", "other"),
+            ("Not Invented Yet", "not invented yet"),
+        ] {
+            assert_eq!(air_ecosystem(base_model), ecosystem, "{base_model}");
+        }
+    }
+
+    #[test]
+    fn the_primary_files_role_overrides_the_model_type() {
+        assert_eq!(air_type("Checkpoint", Some("Model")), "checkpoint");
+        assert_eq!(
+            air_type("Checkpoint", Some("Diffusion Model")),
+            "diffusionmodel"
+        );
+        assert_eq!(air_type("Checkpoint", Some("UNet")), "unet");
+        assert_eq!(air_type("LoCon", None), "lycoris");
+        assert_eq!(air_type("Wildcards", None), "unknown");
+    }
+}

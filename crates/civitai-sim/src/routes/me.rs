@@ -4,11 +4,10 @@ use serde_json::json;
 
 use crate::http::{Request, Response};
 use crate::routes::body::object;
-use crate::routes::{Site, error, ok, session};
-use crate::state::User;
+use crate::routes::{Site, credentials, error, ok};
 
 pub(super) fn me(site: &mut Site<'_>, request: &Request, _: u32) -> Response {
-    let Some(user) = session(site.state, request) else {
+    let Some((user, token)) = credentials(site.state, request) else {
         return error(401, "Unauthorized");
     };
     let mut body = object(json!({ "id": user.id, "username": user.username }));
@@ -26,13 +25,9 @@ pub(super) fn me(site: &mut Site<'_>, request: &Request, _: u32) -> Response {
         body.insert("emailVerified".to_owned(), true.into());
     }
     body.extend(object(json!({
-        "tokenScope": scope(user),
+        "tokenScope": token.scope,
         "buzzLimit": null,
         "subject": { "type": "apiKey", "id": user.id },
     })));
     ok(&body.into())
-}
-
-fn scope(user: &User) -> Option<u32> {
-    user.tokens.first().map(|token| token.scope)
 }

@@ -122,6 +122,13 @@ async fn me_knows_valid_tokens_of_accounts_in_good_standing() {
             "{header:?}"
         );
     }
+    assert_eq!(
+        site.get("users/101").await.status,
+        405,
+        "for the site itself"
+    );
+    site.sim.state().user_mut(PLAIN.id).unwrap().tokens[0].scope = 5;
+    assert_eq!(site.get_as(PLAIN, "me").await.ok()["tokenScope"], 5);
     let any_scheme = site
         .send(
             Method::GET,
