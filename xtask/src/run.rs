@@ -1,6 +1,6 @@
 //! Runs programs, remembers what they said last.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -33,7 +33,7 @@ impl Report {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        writeln!(io::stderr(), "\n{name}: {command:?}")?;
+        writeln!(io::stderr(), "\n{name}: {}", shown(command))?;
         let started = Instant::now();
         let mut child = command
             .spawn()
@@ -109,6 +109,15 @@ pub(crate) fn has_subcommand(name: &str) -> bool {
 /// A variable of the environment that is set and not empty.
 pub(crate) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The command as one would type it.
+fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let program = program.file_stem().unwrap_or(program.as_os_str());
+    let words = std::iter::once(program).chain(command.get_args());
+    let words: Vec<_> = words.map(OsStr::to_string_lossy).collect();
+    words.join(" ")
 }
 
 fn root() -> PathBuf {
