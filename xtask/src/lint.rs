@@ -20,13 +20,7 @@ pub(crate) fn run() -> Result<Report> {
     )?;
     report.step(
         "documentation",
-        cargo(&[
-            "doc",
-            "--workspace",
-            "--no-deps",
-            "--document-private-items",
-        ])
-        .env("RUSTDOCFLAGS", "-D warnings"),
+        cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
     )?;
     if has_subcommand("deny") {
         // Advisories need a database from the network; they are asked for by hand.
