@@ -25,7 +25,11 @@ impl Site {
         let clock = Clock::starting_at("2026-08-08T00:00:00Z".parse().unwrap());
         clock.freeze();
         let sim = Sim::builder().seed(7).clock(clock).start().await.unwrap();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
         Self { sim, http }
     }
 
