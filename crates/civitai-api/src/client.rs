@@ -158,7 +158,7 @@ impl Request {
 }
 
 impl Builder {
-    /// Sets the site's origin, `https://civitai.com` by default. A path in it is ignored.
+    /// Sets the site's origin, `https://civitai.com` by default. A path in it comes before every route.
     pub fn origin(mut self, origin: Url) -> Self {
         self.origin = Some(origin);
         self

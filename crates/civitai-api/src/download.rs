@@ -10,9 +10,9 @@ use url::Url;
 use crate::call;
 use crate::client::{Client, Core};
 use crate::error::{Error, Route};
-use crate::file::{FileFormat, FileSize, FileType, Precision, QuantType};
-use crate::id::{FileId, VaultItemId, VersionId};
+use crate::id::{FileId, VaultItemId};
 use crate::query::Parameters;
+use crate::select::FileRequest;
 use crate::transport::Request;
 
 /// What a URL that names no end is taken to be good for.
@@ -21,19 +21,6 @@ const UNSTATED_LIFE: Duration = Duration::from_hours(1);
 const MARGIN: Duration = Duration::from_mins(10);
 /// No S3 signature lives longer.
 const LONGEST_LIFE: Duration = Duration::from_hours(7 * 24);
-
-/// Which file to ask for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DownloadRequest {
-    subject: Subject,
-    parameters: Parameters,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Subject {
-    Version(VersionId),
-    Vault(VaultItemId),
-}
 
 /// What to fetch of an entry of the vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,91 +32,6 @@ pub enum VaultPart {
     Images,
     /// Its description.
     Details,
-}
-
-impl DownloadRequest {
-    /// Asks for the file that the site takes for the version's best. Accounts have preferences, so this is not always the
-    /// file that is marked primary: name the file wherever it is known.
-    pub fn of_version(version: VersionId) -> Self {
-        Self {
-            subject: Subject::Version(version),
-            parameters: Parameters::default(),
-        }
-    }
-
-    /// Asks for exactly this file of the version.
-    pub fn of_file(version: VersionId, file: FileId) -> Self {
-        Self {
-            subject: Subject::Version(version),
-            parameters: Parameters::default().with("fileId", file),
-        }
-    }
-
-    /// Asks for a part of an entry of the signed-in user's vault.
-    pub fn of_vault(item: VaultItemId, part: VaultPart) -> Self {
-        let parameters = match part {
-            VaultPart::Model(file) => Parameters::default()
-                .with("type", "model")
-                .with("fileId", file),
-            VaultPart::Images => Parameters::default().with("type", "images"),
-            VaultPart::Details => Parameters::default().with("type", "details"),
-        };
-        Self {
-            subject: Subject::Vault(item),
-            parameters,
-        }
-    }
-
-    /// Prefers files of this role.
-    #[must_use]
-    pub fn with_type(mut self, kind: &FileType) -> Self {
-        self.parameters = self.parameters.with("type", kind);
-        self
-    }
-
-    /// Prefers files of this format. A version that has none answers "not found".
-    #[must_use]
-    pub fn with_format(mut self, format: &FileFormat) -> Self {
-        self.parameters = self.parameters.with("format", format);
-        self
-    }
-
-    /// Prefers full or pruned files.
-    #[must_use]
-    pub fn with_size(mut self, size: &FileSize) -> Self {
-        self.parameters = self.parameters.with("size", size);
-        self
-    }
-
-    /// Prefers files of this precision.
-    #[must_use]
-    pub fn with_precision(mut self, precision: &Precision) -> Self {
-        self.parameters = self.parameters.with("fp", precision);
-        self
-    }
-
-    /// Prefers files of this quantisation.
-    #[must_use]
-    pub fn with_quant(mut self, quant: &QuantType) -> Self {
-        self.parameters = self.parameters.with("quantType", quant);
-        self
-    }
-
-    fn to_request(&self) -> Request {
-        let (path, route) = match self.subject {
-            Subject::Version(version) => {
-                (format!("/api/download/models/{version}"), Route::Download)
-            }
-            Subject::Vault(item) => (format!("/api/download/vault/{item}"), Route::VaultDownload),
-        };
-        Request {
-            method: Method::GET,
-            path,
-            query: self.parameters.encoded(),
-            body: None,
-            route,
-        }
-    }
 }
 
 /// Where a file is, for a while.
@@ -165,14 +67,62 @@ impl SignedUrl {
 }
 
 impl Client {
-    /// Exchanges a version or a vault entry for a signed URL.
+    /// Exchanges a version, or one of its files, for a signed URL.
     ///
     /// Each success counts against the account's daily quota: keep the URL for all segments and retries of a transfer.
     /// This tries once; the transfer that needs the URL owns the retries, and [`Error::is_transient`] tells it which are
     /// worth it. A stand-in site is asked if the configured one does not have the file.
-    pub async fn exchange(&self, request: &DownloadRequest) -> Result<SignedUrl, Error> {
+    ///
+    /// Where the request names no file the site chooses, by the account's preferences too, and not always the file that
+    /// is marked primary.
+    pub async fn exchange(&self, file: &FileRequest) -> Result<SignedUrl, Error> {
+        let mut parameters = Parameters::default();
+        match file.file {
+            Some(id) => parameters.push("fileId", id),
+            None => {
+                for (name, value) in file.variant.pairs() {
+                    parameters.push(name, value);
+                }
+            }
+        }
+        let path = format!("/api/download/models/{}", file.version);
+        self.locate(path, &parameters, Route::Download).await
+    }
+
+    /// Exchanges a part of an entry of the token's vault for a signed URL, under the same rules.
+    pub async fn exchange_vault(
+        &self,
+        item: VaultItemId,
+        part: VaultPart,
+    ) -> Result<SignedUrl, Error> {
+        let mut parameters = Parameters::default();
+        match part {
+            VaultPart::Model(file) => {
+                parameters.push("type", "model");
+                parameters.push("fileId", file);
+            }
+            VaultPart::Images => parameters.push("type", "images"),
+            VaultPart::Details => parameters.push("type", "details"),
+        }
+        let path = format!("/api/download/vault/{item}");
+        self.locate(path, &parameters, Route::VaultDownload).await
+    }
+
+    async fn locate(
+        &self,
+        path: String,
+        parameters: &Parameters,
+        route: Route,
+    ) -> Result<SignedUrl, Error> {
         let Core { transport, retry } = self.core();
-        let location = call::locate(transport, *retry, &request.to_request()).await?;
+        let request = Request {
+            method: Method::GET,
+            path,
+            query: parameters.encoded(),
+            body: None,
+            route,
+        };
+        let location = call::locate(transport, *retry, &request).await?;
         Ok(SignedUrl::new(location.url, &location.headers))
     }
 }

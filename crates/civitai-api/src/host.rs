@@ -109,10 +109,10 @@ impl Site {
         }
     }
 
-    /// Returns the URL of a route, whose `path` begins with a slash and is encoded.
+    /// Returns the URL of a route, whose `path` begins with a slash and is encoded. A path of the root comes before it.
     pub(crate) fn url(&self, path: &str, query: Option<&str>) -> Url {
         let mut url = self.root.clone();
-        url.set_path(path);
+        url.set_path(&format!("{}{path}", self.root.path().trim_end_matches('/')));
         url.set_query(query);
         url
     }

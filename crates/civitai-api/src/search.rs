@@ -87,6 +87,48 @@ impl Client {
 }
 
 impl Search {
+    /// Sets the text to search for.
+    #[must_use]
+    pub fn with_query(mut self, query: impl Into<String>) -> Self {
+        self.query = Some(query.into());
+        self
+    }
+
+    /// Sets the creator.
+    #[must_use]
+    pub fn with_username(mut self, username: impl Into<String>) -> Self {
+        self.username = Some(username.into());
+        self
+    }
+
+    /// Sets the tag.
+    #[must_use]
+    pub fn with_tag(mut self, tag: impl Into<String>) -> Self {
+        self.tag = Some(tag.into());
+        self
+    }
+
+    /// Sets the order.
+    #[must_use]
+    pub fn with_sort(mut self, sort: ModelSort) -> Self {
+        self.sort = Some(sort);
+        self
+    }
+
+    /// Sets the highest level to include.
+    #[must_use]
+    pub fn with_level(mut self, level: NsfwLevel) -> Self {
+        self.level = Some(level);
+        self
+    }
+
+    /// Sets the most models to return.
+    #[must_use]
+    pub fn with_limit(mut self, models: usize) -> Self {
+        self.limit = Some(models);
+        self
+    }
+
     /// Says whether a model meets every condition that can be told from the model itself.
     pub fn accepts(&self, model: &Model) -> bool {
         self.accepts_subject(model)

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use civitai_api::{Builder, Client};
-use civitai_reliability::{Backoff, RetryPolicy};
+use civitai_api::{Builder, Client, RetryPolicy, Secret};
+use civitai_reliability::Backoff;
 use civitai_sim::Sim;
+use civitai_sim::seed::Account;
 
 /// Retries at once, so that no test waits.
 pub(crate) fn hurried() -> RetryPolicy {
@@ -16,14 +17,36 @@ pub(crate) fn hurried() -> RetryPolicy {
 }
 
 pub(crate) fn client_of(sim: &Sim) -> Builder {
+    client_at(sim.site_url())
+}
+
+pub(crate) fn client_at(origin: &url::Url) -> Builder {
     Client::builder(reqwest::ClientBuilder::new())
-        .origin(sim.site_url().clone())
+        .origin(origin.clone())
         .retry(hurried())
+}
+
+pub(crate) async fn started() -> Sim {
+    Sim::builder().seed(1).start().await.expect("loopback")
 }
 
 /// Starts the simulator and a client without a token.
 pub(crate) async fn anonymous() -> (Sim, Client) {
-    let sim = Sim::builder().start().await.expect("loopback");
+    let sim = started().await;
     let client = client_of(&sim).build().expect("a client");
     (sim, client)
+}
+
+/// Starts the simulator and a client with this user's token.
+pub(crate) async fn signed_in(user: Account) -> (Sim, Client) {
+    let sim = started().await;
+    let client = with_token(&sim, user.token);
+    (sim, client)
+}
+
+pub(crate) fn with_token(sim: &Sim, token: &str) -> Client {
+    client_of(sim)
+        .token(Secret::new(token.to_owned()))
+        .build()
+        .expect("a client")
 }
