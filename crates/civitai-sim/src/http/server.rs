@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tracing::debug;
 
 use super::read::{Arrival, Inbox, KeepAlive};
-use super::write::{self, Part};
+use super::write::{self, Outbox, Part};
 use super::{Request, Response, Stop};
 use crate::record::Ticket;
 
@@ -49,13 +49,21 @@ async fn converse(
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut inbox = Inbox::default();
+    let mut outbox = Outbox::default();
     loop {
         let (request, keep_alive) = match inbox.next(&mut stream, remote).await? {
             Arrival::Request(request, keep_alive) => (request, keep_alive),
             Arrival::Closed => return Ok(()),
             Arrival::Refused(status) => {
-                let response = Response::text(status, "");
-                write::write(&mut stream, &response, Part::Whole, KeepAlive::No, None).await?;
+                let refusal = (Response::text(status, ""), None);
+                write::write(
+                    &mut stream,
+                    &mut outbox,
+                    refusal,
+                    Part::Whole,
+                    KeepAlive::No,
+                )
+                .await?;
                 return stream.shutdown().await;
             }
         };
@@ -64,8 +72,8 @@ async fn converse(
         } else {
             Part::Whole
         };
-        let (response, ticket) = answer.answer(request);
-        match write::write(&mut stream, &response, part, keep_alive, ticket).await? {
+        let reply = answer.answer(request);
+        match write::write(&mut stream, &mut outbox, reply, part, keep_alive).await? {
             None => {}
             Some(Stop::Reset) => return stream.set_zero_linger(),
             Some(Stop::Close) => return stream.shutdown().await,

@@ -26,20 +26,19 @@ pub(super) enum Part {
 /// the last of them: a client that has the whole answer finds it in the log.
 pub(super) async fn write(
     stream: &mut TcpStream,
-    response: &Response,
+    outbox: &mut Outbox,
+    (response, ticket): (Response, Option<Ticket>),
     part: Part,
     keep_alive: KeepAlive,
-    ticket: Option<Ticket>,
 ) -> io::Result<Option<Stop>> {
     let delivery = &response.delivery;
     let must_close = keep_alive == KeepAlive::No || matches!(delivery.length, Length::Claimed(_));
-    let head = head(response, must_close);
     if !delivery.latency.is_zero() {
         sleep(delivery.latency).await;
     }
-    let mut buf = Vec::new();
+    let head = head(&response, must_close);
     if delivery.slow_head.is_zero() {
-        buf = head;
+        outbox.push(&head);
     } else {
         write_slowly(stream, &head, delivery.slow_head).await?;
     }
@@ -47,7 +46,7 @@ pub(super) async fn write(
         stream,
         body: &response.body,
         delivery,
-        buf,
+        outbox,
         sent: 0,
         end: response.body.len(),
         ticket,
@@ -62,12 +61,42 @@ pub(super) async fn write(
     })
 }
 
+/// Bytes on their way to the socket. A connection keeps the room, so that a long body neither allocates nor clears it
+/// again for every piece.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    room: Vec<u8>,
+    filled: usize,
+}
+
+impl Outbox {
+    fn push(&mut self, bytes: &[u8]) {
+        self.extend(bytes.len()).copy_from_slice(bytes);
+    }
+
+    /// Room for so many more bytes, with whatever was in it.
+    fn extend(&mut self, size: usize) -> &mut [u8] {
+        let start = self.filled;
+        self.filled += size;
+        if self.room.len() < self.filled {
+            self.room.resize(self.filled, 0);
+        }
+        &mut self.room[start..self.filled]
+    }
+
+    async fn empty_into(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+        stream.write_all(&self.room[..self.filled]).await?;
+        self.filled = 0;
+        Ok(())
+    }
+}
+
 struct BodyWriter<'a> {
     stream: &'a mut TcpStream,
     body: &'a Body,
     delivery: &'a Delivery,
-    /// Bytes not yet written; starts with the head, so that head and first bytes travel together.
-    buf: Vec<u8>,
+    /// Starts with the head, so that head and first bytes travel together.
+    outbox: &'a mut Outbox,
     sent: u64,
     end: u64,
     ticket: Option<Ticket>,
@@ -121,7 +150,7 @@ impl BodyWriter<'_> {
             return Ok(ControlFlow::Break(stop));
         }
         if self.delivery.length == Length::Chunked {
-            self.buf.extend_from_slice(b"0\r\n\r\n");
+            self.outbox.push(b"0\r\n\r\n");
         }
         self.finish().await
     }
@@ -129,13 +158,11 @@ impl BodyWriter<'_> {
     async fn write_piece(&mut self, at: u64, size: usize) -> io::Result<()> {
         let chunked = self.delivery.length == Length::Chunked;
         if chunked {
-            write!(self.buf, "{size:x}\r\n")?;
+            self.outbox.push(format!("{size:x}\r\n").as_bytes());
         }
-        let start = self.buf.len();
-        self.buf.resize(start + size, 0);
-        self.body.fill(at, &mut self.buf[start..]);
+        self.body.fill(at, self.outbox.extend(size));
         if chunked {
-            self.buf.extend_from_slice(b"\r\n");
+            self.outbox.push(b"\r\n");
         }
         // The last piece goes out with what ends the response, after it is in the log.
         if at + (size as u64) < self.end {
@@ -160,9 +187,7 @@ impl BodyWriter<'_> {
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        self.stream.write_all(&self.buf).await?;
-        self.buf.clear();
-        Ok(())
+        self.outbox.empty_into(self.stream).await
     }
 }
 

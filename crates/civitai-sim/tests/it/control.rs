@@ -2,6 +2,7 @@
 
 use civitai_sim::Sim;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use url::Url;
 
 use crate::world::{R2, fetch, start, state};
@@ -181,7 +182,6 @@ async fn payloads_are_served_verbatim_where_they_answer() {
 
 #[tokio::test]
 async fn connections_are_kept_open_and_bad_requests_end_them() {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let sim = start().await;
     let connect = async || {
         tokio::net::TcpStream::connect(sim.site_url().authority())
@@ -252,7 +252,6 @@ async fn request_bodies_arrive_with_a_length_and_in_chunks() {
         text.len() - 5,
         &text[5..],
     );
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(url.authority())
         .await
         .unwrap();

@@ -132,7 +132,7 @@ async fn row_6_only_the_owner_gets_what_is_not_published_and_nobody_what_is_dele
     assert_eq!(plain(&sim, "").await.status(), 404);
     assert_eq!(owner(&sim, "").await.status(), 307);
     edit(&sim, |state| {
-        state.model_mut(1).unwrap().status = Status::Deleted
+        state.model_mut(1).unwrap().status = Status::Deleted;
     });
     assert_eq!(owner(&sim, "").await.status(), 404);
 }
@@ -141,7 +141,7 @@ async fn row_6_only_the_owner_gets_what_is_not_published_and_nobody_what_is_dele
 async fn row_7_disabled_downloads_are_401_with_any_token() {
     let sim = start().await;
     version(&sim, |version| {
-        version.usage_control = UsageControl::Generation
+        version.usage_control = UsageControl::Generation;
     });
     let expected = r#"{"error":"Unauthorized","message":"The creator of this asset has disabled downloads on this file"}"#;
     assert_refused(&owner(&sim, "").await, 401, expected);
@@ -177,7 +177,7 @@ async fn row_9_a_gate_names_its_end_unless_it_has_none() {
     let sim = start().await;
     let end = "2099-01-02T03:04:05Z".parse().unwrap();
     version(&sim, |version| {
-        version.paid_access = Some(PaidAccess::until(end))
+        version.paid_access = Some(PaidAccess::until(end));
     });
     let expected = r#"{"error":"Early Access","deadline":"2099-01-02T03:04:05.000Z","message":"This asset is in Early Access. You can use Buzz access it now!"}"#;
     assert_refused(&plain(&sim, "").await, 403, expected);
@@ -187,7 +187,7 @@ async fn row_9_a_gate_names_its_end_unless_it_has_none() {
         (307, Some("/model-versions/10"))
     );
     version(&sim, |version| {
-        version.paid_access = Some(PaidAccess::permanent())
+        version.paid_access = Some(PaidAccess::permanent());
     });
     let expected = r#"{"error":"Early Access","message":"This asset is in Early Access. You can use Buzz access it now!"}"#;
     assert_refused(&plain(&sim, "").await, 403, expected);

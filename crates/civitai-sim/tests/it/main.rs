@@ -1,4 +1,8 @@
 //! Integration tests of this crate, in one binary.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 mod cases;
 mod catalogue;

@@ -91,13 +91,13 @@ async fn stale_cache_shows_the_past_until_it_runs_out() {
     let sim = start().await;
     sim.faults().add(
         Knob::StaleCache {
-            duration: Duration::from_secs(60),
+            duration: Duration::from_mins(1),
         }
         .within(Scope::site()),
     );
     assert_eq!(json(&sim, MODEL).await["name"], "Watercolour");
     "Gouache".clone_into(&mut sim.state().model_mut(1).unwrap().name);
     assert_eq!(json(&sim, MODEL).await["name"], "Watercolour");
-    sim.clock().advance(Duration::from_secs(60));
+    sim.clock().advance(Duration::from_mins(1));
     assert_eq!(json(&sim, MODEL).await["name"], "Gouache");
 }

@@ -34,7 +34,7 @@ async fn status_answers_anything_and_the_log_judges_patience() {
     assert_eq!(fetch(&model(&sim), &[]).await.status(), 200);
     let patience = sim.log().summary().retry_after;
     assert_eq!(patience.len(), 1);
-    assert_eq!(patience[0].asked, Duration::from_secs(3600));
+    assert_eq!(patience[0].asked, Duration::from_hours(1));
     assert!(!patience[0].is_kept());
 }
 
@@ -57,7 +57,7 @@ async fn retry_after_as_a_date_counts_and_garbage_does_not() {
         fetch(&model(&sim), &[]).await;
         let patience = sim.log().summary().retry_after;
         assert_eq!(patience.len(), expected, "{value}");
-        assert_eq!(patience[0].asked, Duration::from_secs(60));
+        assert_eq!(patience[0].asked, Duration::from_mins(1));
     }
 }
 
@@ -111,7 +111,7 @@ async fn reject_parallel_refuses_beyond_the_limit() {
     let url = sim.sign(R2).unwrap();
     let stall = Knob::StallAt {
         offset: Offset::At(1),
-        duration: Duration::from_secs(60),
+        duration: Duration::from_mins(1),
     };
     sim.faults().add(stall.within(Scope::storage().times(2)));
     sim.faults().add(
