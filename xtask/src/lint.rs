@@ -26,7 +26,14 @@ pub(crate) fn run() -> Result<Report> {
         // Advisories need a database from the network; they are asked for by hand.
         report.step(
             "licences, bans and sources",
-            &mut cargo(&["deny", "check", "bans", "licenses", "sources"]),
+            &mut cargo(&[
+                "deny",
+                "check",
+                "--hide-inclusion-graph",
+                "bans",
+                "licenses",
+                "sources",
+            ]),
         )?;
     } else {
         report.skip(
