@@ -299,3 +299,179 @@ const CHECK: &str = ",\"crc32c\":\"";
 /// Longest line believed; a `flushed` line of 16,000 ranges fits.
 const MAX_LINE: u64 = 1 << 20;
 const MAX_HEADER: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn header() -> Record {
+        Record::Journal(Header::new("civitai:1/2", None, None))
+    }
+
+    fn opened() -> Record {
+        Record::Opened {
+            boot: disk::boot_id(),
+        }
+    }
+
+    fn written(ranges: &[(u64, u64)]) -> RangeSet {
+        ranges.iter().map(|(start, end)| *start..*end).collect()
+    }
+
+    fn lines(records: &[Record]) -> Vec<u8> {
+        records
+            .iter()
+            .flat_map(|record| encode(record).expect("it is JSON").into_bytes())
+            .collect()
+    }
+
+    /// What a journal with this text claims.
+    fn claims(text: &[u8]) -> Result<Claims, Error> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.part.json");
+        fs_err::write(&path, text).expect("written");
+        Journal::open(&path).map(|(_, claims)| claims)
+    }
+
+    #[test]
+    fn the_check_is_crc_32c() {
+        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
+        assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
+    }
+
+    #[test]
+    fn every_line_is_json_that_ends_in_its_check() {
+        for record in [
+            header(),
+            opened(),
+            Record::Unwritten {},
+            Record::Flushed {
+                ranges: vec![(0, 5)],
+            },
+        ] {
+            let line = encode(&record).expect("it is JSON");
+            let value: serde_json::Value = serde_json::from_str(&line).expect("it is JSON");
+            let last = value
+                .as_object()
+                .and_then(|object| object.keys().next_back())
+                .map(String::as_str);
+            assert_eq!(last, Some("crc32c"), "{line}");
+            assert_eq!(decode(line.as_bytes()), Some(record));
+        }
+    }
+
+    #[test]
+    fn unflushed_bytes_count_only_in_the_same_run_of_the_kernel() {
+        let before = Record::Opened {
+            boot: Some("another run".to_owned()),
+        };
+        let unknown = Record::Opened { boot: None };
+        let (wrote, flushed) = (
+            Record::Wrote { start: 5, end: 9 },
+            Record::Flushed {
+                ranges: vec![(0, 3)],
+            },
+        );
+        for (opened, counts) in [
+            (opened(), vec![(0, 3), (5, 9)]),
+            (before, vec![(0, 3)]),
+            (unknown, vec![(0, 3)]),
+        ] {
+            let text = lines(&[header(), opened, wrote.clone(), flushed.clone()]);
+            assert_eq!(claims(&text).expect("whole").written, written(&counts));
+        }
+    }
+
+    #[test]
+    fn a_failed_flush_and_a_restart_take_claims_back() {
+        let wrote = |start, end| Record::Wrote { start, end };
+        let flushed = Record::Flushed {
+            ranges: vec![(0, 3)],
+        };
+        let text = lines(&[
+            header(),
+            opened(),
+            wrote(0, 3),
+            flushed.clone(),
+            wrote(3, 9),
+            Record::Unwritten {},
+            wrote(7, 8),
+        ]);
+        assert_eq!(
+            claims(&text).expect("whole").written,
+            written(&[(0, 3), (7, 8)])
+        );
+        let text = lines(&[
+            header(),
+            opened(),
+            flushed,
+            Record::Restarted {},
+            wrote(7, 8),
+        ]);
+        let claims = claims(&text).expect("whole");
+        assert_eq!(
+            (claims.written, claims.flushed),
+            (written(&[(7, 8)]), RangeSet::default())
+        );
+    }
+
+    #[test]
+    fn a_first_line_that_a_crash_left_is_no_journal_but_a_changed_one_is_an_error() {
+        let whole = lines(&[header()]);
+        for torn in [&whole[..20], &[0; 300], b""] {
+            assert_eq!(
+                claims(torn).expect("nothing was claimed yet"),
+                Claims::default()
+            );
+        }
+        let mut changed = whole.clone();
+        changed[20] ^= 1;
+        for (text, problem) in [
+            (changed, JournalProblem::Damaged),
+            (b"{\"other\":1}\n".to_vec(), JournalProblem::Damaged),
+            (lines(&[opened(), header()]), JournalProblem::Damaged),
+        ] {
+            let error = claims(&text).expect_err("not ours");
+            assert!(
+                matches!(error.kind(), ErrorKind::Journal { problem: found, .. } if *found == problem),
+                "{error}"
+            );
+        }
+        let mut newer = Header::new("x", None, None);
+        newer.version = 2;
+        let error = claims(&lines(&[Record::Journal(newer)])).expect_err("from the future");
+        assert!(error.to_string().contains("version 2"), "{error}");
+    }
+
+    proptest! {
+        /// A cut, and whatever a crash may leave behind it, costs lines from the end and nothing else.
+        #[test]
+        fn a_torn_tail_is_as_if_never_written(
+            ranges in proptest::collection::vec((0_u64..1000, 1_u64..50, any::<bool>()), 0..20),
+            cut in any::<prop::sample::Index>(),
+            garbage in proptest::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let mut records = vec![header(), opened()];
+            records.extend(ranges.into_iter().map(|(start, len, flushed)| {
+                let end = start + len;
+                if flushed { Record::Flushed { ranges: vec![(start, end)] } } else { Record::Wrote { start, end } }
+            }));
+            let first = encode(&records[0]).expect("it is JSON").len();
+            let mut text = lines(&records);
+            let whole = text.len();
+            let cut = first + cut.index(whole - first + 1);
+            text.truncate(cut);
+            let kept = text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")).count();
+            text.extend(garbage);
+            let mut wanted = Claims::default();
+            let boot = disk::boot_id();
+            records.truncate(kept);
+            for record in records {
+                wanted.apply(record, boot.as_deref());
+            }
+            prop_assert_eq!(claims(&text).expect("the first line is whole"), wanted);
+        }
+    }
+}

@@ -35,7 +35,12 @@ struct Segment {
 }
 
 impl Segment {
-    /// How long the rest will take at the average rate so far; unknown rates count from the silence.
+    /// True when it has received, or failed to, for long enough to speak of a rate.
+    fn is_known(&self, now: Instant) -> bool {
+        self.opened && now.duration_since(self.began) >= OBSERVATION
+    }
+
+    /// How long the rest will take at the average rate so far.
     fn time_left(&self, now: Instant) -> Duration {
         let elapsed = now.duration_since(self.began);
         let (left, done) = (self.end - self.next, self.next - self.start);
@@ -129,7 +134,7 @@ impl Plan {
         let slowest = self
             .active
             .values_mut()
-            .filter(|segment| segment.opened && segment.end - segment.next >= 2 * MIN_PIECE)
+            .filter(|segment| segment.is_known(now) && segment.end - segment.next >= 2 * MIN_PIECE)
             .max_by_key(|segment| segment.time_left(now))?;
         if slowest.time_left(now) < WORTH_SPLITTING {
             return None;
@@ -197,7 +202,9 @@ impl Plan {
 /// Below this a request costs more than the bytes.
 pub(crate) const MIN_PIECE: u64 = 1 << 20;
 /// Taking over costs a request and the bytes that are on their way to the one that is cut short.
-const WORTH_SPLITTING: Duration = Duration::from_secs(1);
+/// On a fast link those are half a second's worth, so at least a second is won.
+const WORTH_SPLITTING: Duration = Duration::from_secs(2);
+const OBSERVATION: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -269,12 +276,12 @@ mod tests {
         let mut plan = Plan::new(Some(64 * MIB));
         let (id, _) = deal(&mut plan, 1).expect("work");
         plan.open(id, Some(64 * MIB), u64::MAX);
-        tokio::time::advance(Duration::from_millis(900)).await;
+        tokio::time::advance(Duration::from_millis(1900)).await;
         plan.advance(id, 32 * MIB);
         assert_eq!(
             deal(&mut plan, 1),
             None,
-            "the rest takes less than a second"
+            "the rest takes less than two seconds"
         );
     }
 

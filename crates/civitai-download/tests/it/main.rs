@@ -2,4 +2,7 @@
 
 mod faults;
 mod get;
+mod hostile;
+mod resume;
+mod server;
 mod world;
