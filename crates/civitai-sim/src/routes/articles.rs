@@ -16,64 +16,10 @@ pub(super) fn list(site: &mut Site<'_>, request: &Request, user: Option<u32>) ->
     if let Some(refusal) = rate_limited(site, request, user, "articles") {
         return refusal;
     }
-    let mut params = Params::new(request);
-    let limit = params.whole("limit", 1, 100).unwrap_or(100);
-    let cursor = params.filled("cursor");
-    let query = params.filled("query").map(str::to_lowercase);
-    let tags = params.ids("tags");
-    let username = params.filled("username");
-    let sort = params.choice("sort", &ARTICLE_SORTS).unwrap_or("Newest");
-    let period = params.choice("period", &PERIODS).unwrap_or("AllTime");
-    let nsfw = params.strict("nsfw").unwrap_or(false);
-    if let Err(issues) = params.finish() {
-        return refused(&issues);
+    match Filter::read(request) {
+        Err(issues) => refused(&issues),
+        Ok(filter) => page(site, request, &filter).unwrap_or_else(|refusal| refusal),
     }
-    let from = match cursor.map(parse_cursor) {
-        None => None,
-        Some(Some(from)) => Some(from),
-        Some(None) => return error(400, "Invalid cursor"),
-    };
-    let author = match username.map(|name| site.state.user_named(name)) {
-        None => None,
-        Some(Some(user)) => Some(user.id),
-        Some(None) => return message(404, "User not found"),
-    };
-    let key = |article: &Article| match sort {
-        "Newest" | "Recently Updated" => article.published_at.map_or(0, Timestamp::as_second),
-        _ => i64::from(article.favorites),
-    };
-    let mut rows: Vec<&Article> = published(site.state, nsfw)
-        .filter(|article| {
-            query
-                .as_ref()
-                .is_none_or(|query| article.title.to_lowercase().contains(query))
-        })
-        .filter(|article| author.is_none_or(|author| article.user_id == author))
-        .filter(|article| {
-            tags.as_ref()
-                .is_none_or(|tags| article.tags.iter().any(|(id, _)| tags.contains(id)))
-        })
-        .filter(|article| {
-            article
-                .published_at
-                .is_some_and(|date| in_period(period, date, site.now))
-        })
-        .filter(|article| from.is_none_or(|(value, id)| (key(article), article.id) <= (value, id)))
-        .collect();
-    rows.sort_by_key(|article| Reverse((key(article), article.id)));
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut metadata = json!({});
-    if let Some(next) = rows.get(limit) {
-        let cursor = format!("{}|{}", key(next), next.id);
-        metadata["nextPage"] = next_page(site, request, "cursor", &cursor).into();
-        metadata["nextCursor"] = cursor.into();
-    }
-    let items: Vec<Value> = rows
-        .into_iter()
-        .take(limit)
-        .map(|article| body(site.state, article))
-        .collect();
-    ok(&json!({ "items": items, "metadata": metadata }))
 }
 
 pub(super) fn single(
@@ -93,6 +39,87 @@ pub(super) fn single(
         Some(article) => ok(&body(site.state, article)),
         None => error(404, &format!("No article with id {id}")),
     }
+}
+
+/// The query string, read.
+#[derive(Debug)]
+struct Filter<'a> {
+    limit: u32,
+    cursor: Option<&'a str>,
+    query: Option<String>,
+    tags: Option<Vec<u32>>,
+    username: Option<&'a str>,
+    sort: &'a str,
+    period: &'a str,
+    nsfw: bool,
+}
+
+impl<'a> Filter<'a> {
+    fn read(request: &'a Request) -> Result<Self, Vec<Value>> {
+        let mut params = Params::new(request);
+        let filter = Self {
+            limit: params.whole("limit", 1, 100).unwrap_or(100),
+            cursor: params.filled("cursor"),
+            query: params.filled("query").map(str::to_lowercase),
+            tags: params.ids("tags"),
+            username: params.filled("username"),
+            sort: params.choice("sort", &ARTICLE_SORTS).unwrap_or("Newest"),
+            period: params.choice("period", &PERIODS).unwrap_or("AllTime"),
+            nsfw: params.strict("nsfw").unwrap_or(false),
+        };
+        params.finish().map(|()| filter)
+    }
+
+    fn fits(&self, article: &Article, now: Timestamp) -> bool {
+        let titled = |query: &String| article.title.to_lowercase().contains(query);
+        let tagged = |tags: &Vec<u32>| article.tags.iter().any(|(id, _)| tags.contains(id));
+        self.query.as_ref().is_none_or(titled)
+            && self.tags.as_ref().is_none_or(tagged)
+            && article
+                .published_at
+                .is_some_and(|date| in_period(self.period, date, now))
+    }
+
+    /// Where an article stands: a value and, among equals, its id. Both descend.
+    fn key(&self, article: &Article) -> (i64, u32) {
+        let value = match self.sort {
+            "Newest" | "Recently Updated" => article.published_at.map_or(0, Timestamp::as_second),
+            _ => i64::from(article.favorites),
+        };
+        (value, article.id)
+    }
+}
+
+fn page(site: &Site<'_>, request: &Request, filter: &Filter<'_>) -> Result<Response, Response> {
+    let from = filter
+        .cursor
+        .map(|cursor| parse_cursor(cursor).ok_or_else(|| error(400, "Invalid cursor")));
+    let from = from.transpose()?;
+    let author = filter.username.map(|name| {
+        let user = site.state.user_named(name);
+        user.map(|user| user.id)
+            .ok_or_else(|| message(404, "User not found"))
+    });
+    let author = author.transpose()?;
+    let mut rows: Vec<&Article> = published(site.state, filter.nsfw)
+        .filter(|article| author.is_none_or(|author| article.user_id == author))
+        .filter(|article| filter.fits(article, site.now))
+        .filter(|article| from.is_none_or(|from| filter.key(article) <= from))
+        .collect();
+    rows.sort_by_key(|article| Reverse(filter.key(article)));
+    let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+    let mut metadata = json!({});
+    if let Some((value, id)) = rows.get(limit).map(|next| filter.key(next)) {
+        let cursor = format!("{value}|{id}");
+        metadata["nextPage"] = next_page(site, request, "cursor", &cursor).into();
+        metadata["nextCursor"] = cursor.into();
+    }
+    let items: Vec<Value> = rows
+        .into_iter()
+        .take(limit)
+        .map(|article| body(site.state, article))
+        .collect();
+    Ok(ok(&json!({ "items": items, "metadata": metadata })))
 }
 
 fn published(state: &State, nsfw: bool) -> impl Iterator<Item = &Article> {

@@ -15,61 +15,13 @@ pub(super) fn list(site: &mut Site<'_>, request: &Request, user: Option<u32>) ->
     if let Some(refusal) = rate_limited(site, request, user, "collections") {
         return refusal;
     }
-    let mut params = Params::new(request);
-    let limit = params.whole("limit", 1, 100).unwrap_or(100);
-    let cursor = params.id("cursor");
-    let query = params.filled("query").map(str::to_lowercase);
-    let by_followers = params.choice("sort", &COLLECTION_SORTS) == Some("Most Followers");
-    let nsfw = params.strict("nsfw").unwrap_or(false);
-    if query
-        .as_ref()
-        .is_some_and(|query| query.chars().count() > 100)
-    {
-        params.complain(
-            "query",
-            "too_big",
-            "Too big: expected string to have <=100 characters",
-        );
-    }
-    if let Err(issues) = params.finish() {
-        return refused(&issues);
-    }
-    if by_followers && cursor.is_some() {
-        return message(400, "Cursor pagination is not supported for this sort");
-    }
-    let mut rows: Vec<&Collection> = site
-        .state
-        .collections
-        .values()
-        .filter(|collection| collection.read == CollectionRead::Public)
-        .filter(|collection| nsfw || collection.nsfw_level & 1 != 0)
-        .filter(|collection| {
-            query
-                .as_ref()
-                .is_none_or(|query| collection.name.to_lowercase().contains(query))
-        })
-        .filter(|collection| cursor.is_none_or(|cursor| collection.id <= cursor))
-        .collect();
-    rows.sort_by_key(|row| {
-        if by_followers {
-            (Reverse(row.followers), Reverse(row.id))
-        } else {
-            (Reverse(0), Reverse(row.id))
+    match Filter::read(request) {
+        Err(issues) => refused(&issues),
+        Ok(filter) if filter.by_followers && filter.cursor.is_some() => {
+            message(400, "Cursor pagination is not supported for this sort")
         }
-    });
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut metadata = json!({});
-    // Newest first, the cursor is the first collection of the next page, as a number.
-    if let Some(next) = rows.get(limit).filter(|_| !by_followers) {
-        metadata["nextCursor"] = next.id.into();
-        metadata["nextPage"] = next_page(site, request, "cursor", &next.id.to_string()).into();
+        Ok(filter) => page(site, request, &filter),
     }
-    let items: Vec<Value> = rows
-        .into_iter()
-        .take(limit)
-        .map(|row| summary(site.state, row, Some(row.items)))
-        .collect();
-    ok(&json!({ "items": items, "metadata": metadata }))
 }
 
 pub(super) fn single(
@@ -97,6 +49,81 @@ pub(super) fn single(
         .collect();
     body.insert("tags".to_owned(), tags.into());
     ok(&body.into())
+}
+
+/// The query string, read.
+#[derive(Debug)]
+struct Filter {
+    limit: u32,
+    cursor: Option<u32>,
+    query: Option<String>,
+    by_followers: bool,
+    nsfw: bool,
+}
+
+impl Filter {
+    fn read(request: &Request) -> Result<Self, Vec<Value>> {
+        let mut params = Params::new(request);
+        let query = params.filled("query");
+        if query.is_some_and(|query| query.chars().count() > 100) {
+            params.complain(
+                "query",
+                "too_big",
+                "Too big: expected string to have <=100 characters",
+            );
+        }
+        let filter = Self {
+            limit: params.whole("limit", 1, 100).unwrap_or(100),
+            cursor: params.id("cursor"),
+            query: query.map(str::to_lowercase),
+            by_followers: params.choice("sort", &COLLECTION_SORTS) == Some("Most Followers"),
+            nsfw: params.strict("nsfw").unwrap_or(false),
+        };
+        params.finish().map(|()| filter)
+    }
+
+    fn fits(&self, collection: &Collection) -> bool {
+        let named = |query: &String| collection.name.to_lowercase().contains(query);
+        collection.read == CollectionRead::Public
+            && (self.nsfw || collection.nsfw_level & 1 != 0)
+            && self.query.as_ref().is_none_or(named)
+            && self.cursor.is_none_or(|cursor| collection.id <= cursor)
+    }
+
+    /// Both descend; among the newest only the id counts.
+    fn key(&self, collection: &Collection) -> (u32, u32) {
+        (
+            if self.by_followers {
+                collection.followers
+            } else {
+                0
+            },
+            collection.id,
+        )
+    }
+}
+
+fn page(site: &Site<'_>, request: &Request, filter: &Filter) -> Response {
+    let mut rows: Vec<&Collection> = site
+        .state
+        .collections
+        .values()
+        .filter(|row| filter.fits(row))
+        .collect();
+    rows.sort_by_key(|row| Reverse(filter.key(row)));
+    let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+    let mut metadata = json!({});
+    // Newest first, the cursor is the first collection of the next page, as a number.
+    if let Some(next) = rows.get(limit).filter(|_| !filter.by_followers) {
+        metadata["nextCursor"] = next.id.into();
+        metadata["nextPage"] = next_page(site, request, "cursor", &next.id.to_string()).into();
+    }
+    let items: Vec<Value> = rows
+        .into_iter()
+        .take(limit)
+        .map(|row| summary(site.state, row, Some(row.items)))
+        .collect();
+    ok(&json!({ "items": items, "metadata": metadata }))
 }
 
 fn summary(state: &State, collection: &Collection, items: Option<u32>) -> Value {

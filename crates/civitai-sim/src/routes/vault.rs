@@ -45,31 +45,19 @@ pub(super) fn all(site: &mut Site<'_>, request: &Request, user: u32) -> Response
     if let Err(issues) = params.finish() {
         return refused(&issues);
     }
-    let among = |name: &str, value: &str| {
-        let mut options = request.query_all(name).peekable();
-        options.peek().is_none() || options.any(|option| option == value)
-    };
     let Some(vault) = opened(site, user) else {
         return unexpected("Vault not found");
     };
-    let mut items: Vec<&VaultItem> = vault
-        .items
-        .iter()
-        .filter(|item| {
-            query
-                .as_ref()
-                .is_none_or(|query| item.model_name.to_lowercase().contains(query))
-        })
-        .filter(|item| among("types", &item.kind))
-        .filter(|item| among("categories", &item.category))
-        .filter(|item| among("baseModels", &item.base_model))
-        .collect();
-    match sort {
-        "Model Name" => items.sort_by(|a, b| a.model_name.cmp(&b.model_name)),
-        "Model Size" => items.sort_by_key(|item| Reverse(model_size_kb(item))),
-        "Recently Created" => items.sort_by_key(|item| Reverse(item.created_at)),
-        _ => items.sort_by_key(|item| Reverse(item.added_at)),
-    }
+    let fits = |item: &&VaultItem| {
+        query
+            .as_ref()
+            .is_none_or(|query| item.model_name.to_lowercase().contains(query))
+            && is_among(request, "types", &item.kind)
+            && is_among(request, "categories", &item.category)
+            && is_among(request, "baseModels", &item.base_model)
+    };
+    let mut items: Vec<&VaultItem> = vault.items.iter().filter(fits).collect();
+    sort_items(&mut items, sort);
     let total = items.len();
     let per_page = usize::try_from(limit).unwrap_or(usize::MAX);
     let first = usize::try_from(page - 1)
@@ -88,6 +76,20 @@ pub(super) fn all(site: &mut Site<'_>, request: &Request, user: u32) -> Response
         "pageSize": limit,
         "totalPages": total.div_ceil(per_page).max(1),
     }))
+}
+
+fn is_among(request: &Request, name: &str, value: &str) -> bool {
+    let mut options = request.query_all(name).peekable();
+    options.peek().is_none() || options.any(|option| option == value)
+}
+
+fn sort_items(items: &mut [&VaultItem], sort: &str) {
+    match sort {
+        "Model Name" => items.sort_by(|a, b| a.model_name.cmp(&b.model_name)),
+        "Model Size" => items.sort_by_key(|item| Reverse(model_size_kb(item))),
+        "Recently Created" => items.sort_by_key(|item| Reverse(item.created_at)),
+        _ => items.sort_by_key(|item| Reverse(item.added_at)),
+    }
 }
 
 /// What the vault holds of some versions, in the order asked.
