@@ -61,7 +61,7 @@ pub enum Gap {
     Failed,
     /// The site loses an item at each page boundary, and these could not be recovered.
     Boundaries {
-        /// How many boundaries there were.
+        /// How many boundaries that concerns.
         boundaries: usize,
     },
     /// The site began to repeat its pages.
@@ -104,9 +104,12 @@ impl<T> Listing<T> {
         }
     }
 
-    /// Ends the stream after `items` things.
+    /// Ends the stream after `items` things. What the site loses between pages then comes in its place and not at the end.
     pub fn with_limit(mut self, items: usize) -> Self {
         self.wanted = Some(items);
+        if let State::Resting(walk) = &mut self.state {
+            walk.in_order();
+        }
         self
     }
 

@@ -158,3 +158,106 @@ fn refused(target: &Url, problem: RedirectProblem) -> Error {
 fn has_userinfo(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use civitai_security::AllowPrivate;
+
+    use super::*;
+    use crate::error::Route;
+    use crate::host::Pace;
+
+    fn hosts() -> Hosts {
+        let origin = "https://civitai.com".parse().expect("a URL");
+        Hosts::new(origin, None, AllowPrivate::No, Pace::Unlimited).expect("a public origin")
+    }
+
+    fn trail() -> Trail {
+        let request = Request {
+            method: Method::POST,
+            path: "/api/v1/x".to_owned(),
+            query: None,
+            body: Some(Bytes::from_static(b"[]")),
+            route: Route::Api,
+        };
+        Trail::new(
+            "https://civitai.com/api/v1/x".parse().expect("a URL"),
+            &request,
+        )
+    }
+
+    fn follow(trail: &mut Trail, status: StatusCode, location: &str) -> Result<(), Error> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::LOCATION, location.parse().expect("a header"));
+        trail.follow(&hosts(), status, &headers)
+    }
+
+    #[test]
+    fn credentials_stay_with_the_trusted_origins_and_never_come_back() {
+        let cases: [(&[&str], bool); 6] = [
+            (&["/elsewhere"], true),
+            (&["https://civitai.red/api/v1/x"], true),
+            (&["https://civitai.com:8443/"], false),
+            (&["https://www.civitai.com/"], false),
+            (&["https://civitai.com.example.net/"], false),
+            (
+                &["https://example.net/", "https://civitai.com/api/v1/x"],
+                false,
+            ),
+        ];
+        for (locations, keeps) in cases {
+            let mut trail = trail();
+            for location in locations {
+                follow(&mut trail, StatusCode::PERMANENT_REDIRECT, location).expect("allowed");
+            }
+            assert_eq!(
+                trail.may_carry_credentials(&hosts()),
+                keeps,
+                "{locations:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_public_origin_leads_neither_to_cleartext_nor_to_special_addresses() {
+        let refused = [
+            "http://civitai.com/",
+            "http://civitai.com:443/",
+            "https://127.0.0.1/",
+            "https://[::1]/",
+            "https://localhost/",
+            "https://169.254.169.254/",
+            "https://10.1.2.3/",
+            "https://[::ffff:192.168.0.1]/",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://0.0.0.0/",
+        ];
+        for location in refused {
+            let error = follow(&mut trail(), StatusCode::FOUND, location).expect_err(location);
+            let is_unsafe = matches!(
+                error.kind(),
+                ErrorKind::Redirect {
+                    problem: RedirectProblem::Unsafe,
+                    ..
+                }
+            );
+            assert!(is_unsafe, "{location}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_sent_again_only_where_the_status_says_so() {
+        for (status, method, has_body) in [
+            (StatusCode::TEMPORARY_REDIRECT, Method::POST, true),
+            (StatusCode::SEE_OTHER, Method::GET, false),
+        ] {
+            let mut trail = trail();
+            follow(&mut trail, status, "/elsewhere").expect("allowed");
+            assert_eq!(
+                (trail.method(), trail.body().is_some()),
+                (&method, has_body)
+            );
+        }
+    }
+}

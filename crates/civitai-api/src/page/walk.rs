@@ -27,6 +27,8 @@ pub(crate) struct Walk<T> {
     /// What the site's own filter must have seen to in at least one item of the first page.
     premise: Option<Box<Judge<T>>>,
     seen: HashSet<u64>,
+    /// Whether what a boundary lost is asked for at once, at one request each, instead of all together at the end.
+    is_in_order: bool,
     requests: u32,
     unreadable: usize,
     gap: Option<Gap>,
@@ -50,8 +52,9 @@ pub(crate) struct Pass {
     number: u32,
     cursors: HashSet<u64>,
     /// Ids that cursors named, and which the site may have left out.
-    boundaries: usize,
     candidates: Vec<u64>,
+    /// Boundaries whose item is not known or could not be had.
+    unrecovered: usize,
     had_items: bool,
     stale_pages: u32,
     fruitless_pages: u32,
@@ -97,6 +100,7 @@ impl<T: Wire + Send + 'static> Walk<T> {
             keep: Box::new(|_| true),
             premise: None,
             seen: HashSet::new(),
+            is_in_order: false,
             requests: 0,
             unreadable: 0,
             gap: None,
@@ -134,19 +138,9 @@ impl<T: Wire + Send + 'static> Walk<T> {
                 (self, Ok(items))
             }
             Ok((mut items, Next::End(gap))) => {
-                let recovered = self.recover(&mut pass).await;
-                let gap = match recovered {
-                    Ok(found) => {
-                        items.extend(found);
-                        gap
-                    }
-                    Err(error) => {
-                        warn!(error = %error, "items lost between pages could not be asked for");
-                        gap.or(Some(Gap::Boundaries {
-                            boundaries: pass.boundaries,
-                        }))
-                    }
-                };
+                items.extend(self.recover(&mut pass).await);
+                let boundaries = pass.unrecovered;
+                let gap = gap.or((boundaries > 0).then_some(Gap::Boundaries { boundaries }));
                 self.finish(pass, gap);
                 (self, Ok(items))
             }
@@ -169,8 +163,12 @@ impl<T: Wire + Send + 'static> Walk<T> {
         };
         let received = envelope.items.len();
         let before = self.seen.len();
-        let (items, is_premise_met) = self.take(envelope.items);
+        let (mut items, is_premise_met) = self.take(envelope.items);
         let is_news = self.seen.len() > before;
+        if self.is_in_order {
+            // The last cursor pointed between the page before and this one.
+            items.splice(0..0, self.recover(pass).await);
+        }
         if received > 0 && !std::mem::replace(&mut pass.had_items, true) && !is_premise_met {
             self.passes.clear();
             return Ok((items, Next::End(Some(Gap::UnknownTag))));
@@ -200,21 +198,27 @@ impl<T: Wire + Send + 'static> Walk<T> {
     }
 
     /// Asks for what cursors pointed at and no page held.
-    async fn recover(&mut self, pass: &mut Pass) -> Result<Vec<T>, Error> {
+    async fn recover(&mut self, pass: &mut Pass) -> Vec<T> {
         let lost: Vec<u64> = pass
             .candidates
             .drain(..)
             .filter(|id| !self.seen.contains(id))
             .collect();
         let mut found = Vec::new();
-        for request in pass.by_ids(&lost) {
-            let envelope: Envelope = self
+        for (request, ids) in pass.by_ids(&lost) {
+            let fetched = self
                 .client
                 .call(&request, "a page of a listing", &mut self.requests)
-                .await?;
-            found.extend(self.take(envelope.items).0);
+                .await;
+            match fetched {
+                Ok(Envelope { items, .. }) => found.extend(self.take(items).0),
+                Err(error) => {
+                    warn!(error = %error, "what was lost between pages could not be asked for");
+                    pass.unrecovered += ids;
+                }
+            }
         }
-        Ok(found)
+        found
     }
 
     fn finish(&mut self, pass: Pass, gap: Option<Gap>) {
@@ -236,6 +240,11 @@ impl<T: Wire + Send + 'static> Walk<T> {
 }
 
 impl<T> Walk<T> {
+    /// Hands out in its place what a boundary lost, for who does not read to the end.
+    pub(crate) fn in_order(&mut self) {
+        self.is_in_order = true;
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.passes.is_empty()
     }
@@ -274,8 +283,8 @@ impl Pass {
             cursor: None,
             number: 1,
             cursors: HashSet::new(),
-            boundaries: 0,
             candidates: Vec::new(),
+            unrecovered: 0,
             had_items: false,
             stale_pages: 0,
             fruitless_pages: 0,
@@ -336,11 +345,6 @@ impl Pass {
             }
         };
         match has_more {
-            Ok(false) if self.candidates.len() < self.boundaries => {
-                Next::End(Some(Gap::Boundaries {
-                    boundaries: self.boundaries,
-                }))
-            }
             Ok(false) => Next::End(None),
             Err(gap) => Next::End(Some(gap)),
             Ok(true) if self.stale_pages >= 2 => Next::End(Some(Gap::Loop)),
@@ -364,14 +368,11 @@ impl Pass {
             return Err(Gap::Loop);
         }
         if self.boundary != Boundary::Kept {
-            self.boundaries += 1;
             // The last part of a cursor is the id of the item that it points at.
-            self.candidates.extend(
-                cursor
-                    .rsplit('|')
-                    .next()
-                    .and_then(|id| id.parse::<u64>().ok()),
-            );
+            match cursor.rsplit('|').next().map(str::parse) {
+                Some(Ok(id)) => self.candidates.push(id),
+                _ => self.unrecovered += 1,
+            }
         }
         self.cursor = Some(cursor);
         Ok(true)
@@ -394,26 +395,23 @@ impl Pass {
         Ok(Next::Page)
     }
 
-    /// Asks for things by their ids, under the same filters.
-    fn by_ids(&self, ids: &[u64]) -> Vec<Request> {
-        let text: Vec<String> = ids.iter().map(u64::to_string).collect();
-        match self.boundary {
-            Boundary::Kept => Vec::new(),
-            Boundary::LosesModel => text
-                .chunks(ModelQuery::LARGEST_PAGE as usize)
-                .map(|batch| {
-                    let parameters = self.parameters.clone().with("ids", batch.join(","));
-                    Request::get(
-                        self.route,
-                        &parameters.with("limit", ModelQuery::LARGEST_PAGE),
-                    )
-                })
-                .collect(),
-            Boundary::LosesImage => text
-                .iter()
-                .map(|id| Request::get(self.route, &self.parameters.clone().with("imageId", id)))
-                .collect(),
-        }
+    /// Asks for things by their ids, under the same filters. Tells for each request how many it is about.
+    fn by_ids(&self, ids: &[u64]) -> Vec<(Request, usize)> {
+        let (name, at_once) = match self.boundary {
+            Boundary::Kept => return Vec::new(),
+            Boundary::LosesModel => ("ids", ModelQuery::LARGEST_PAGE),
+            Boundary::LosesImage => ("imageId", 1),
+        };
+        let request = |batch: &[u64]| {
+            let list: Vec<String> = batch.iter().map(u64::to_string).collect();
+            let parameters = self
+                .parameters
+                .clone()
+                .with(name, list.join(","))
+                .with("limit", at_once);
+            (Request::get(self.route, &parameters), batch.len())
+        };
+        ids.chunks(at_once as usize).map(request).collect()
     }
 }
 

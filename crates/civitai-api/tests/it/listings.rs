@@ -61,6 +61,44 @@ async fn what_the_newest_first_order_loses_costs_one_request_more() {
 }
 
 #[tokio::test]
+async fn a_limited_listing_holds_what_a_boundary_lost_in_its_place() {
+    let (_sim, client) = anonymous().await;
+    let query = prolific(Some(ModelSort::Newest), 100);
+    let (whole, _, _) = ids(client.models(&query).with_limit(250)).await;
+    let dates: Vec<u32> = whole
+        .iter()
+        .map(|id| (id - PROLIFIC_MODELS.start()) / 30)
+        .collect();
+    assert_eq!(whole.len(), 250);
+    assert!(dates.is_sorted(), "{whole:?}");
+    let (first, completeness, requests) = ids(client.models(&query).with_limit(150)).await;
+    assert_eq!(first, whole[..150]);
+    assert_eq!(
+        (completeness, requests),
+        (Completeness::Incomplete(Gap::Unfinished), 3)
+    );
+}
+
+#[tokio::test]
+async fn a_lost_item_that_cannot_be_asked_for_is_told() {
+    let page = r#"{"items":[{"id":1}],"metadata":{"nextCursor":"2026|2"}}"#;
+    let last = r#"{"items":[{"id":3}],"metadata":{}}"#;
+    let denied = answer("403 Forbidden", "Content-Type: application/json\r\n", b"{}");
+    // The order that loses nothing is asked next, and leads in a circle.
+    let circle = r#"{"items":[{"id":1}],"metadata":{"nextCursor":"same"}}"#;
+    let server = Canned::start(vec![json(page), json(last), denied, json(circle)]).await;
+    let client = client_at(server.url()).build().expect("a client");
+    let mut query = ModelQuery::default();
+    query.sort = Some(ModelSort::Newest);
+    let (found, completeness, _) = ids(client.models(&query)).await;
+    assert_eq!(found, [1, 3]);
+    assert_eq!(
+        completeness,
+        Completeness::Incomplete(Gap::Boundaries { boundaries: 1 })
+    );
+}
+
+#[tokio::test]
 async fn a_listing_cut_by_its_limit_says_so() {
     let (_sim, client) = anonymous().await;
     let search = Search::default()

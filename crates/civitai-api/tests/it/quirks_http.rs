@@ -630,7 +630,7 @@ async fn quirk_33_a_digest_of_two_versions_leads_to_the_earlier_and_in_bulk_to_b
 }
 
 #[tokio::test]
-async fn quirk_34_an_unknown_digest_is_not_asked_for_again_and_again() {
+async fn quirk_34_an_unknown_digest_costs_one_request_and_is_final() {
     let (sim, client) = anonymous().await;
     let unknown: HashKey = "0".repeat(64).parse().expect("a digest");
     assert!(
