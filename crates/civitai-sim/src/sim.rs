@@ -18,7 +18,7 @@ use crate::payloads::Payloads;
 use crate::record::Log;
 use crate::sign::Signer;
 use crate::site::World;
-use crate::state::{Backend, State, Validity};
+use crate::state::{Backend, State, User};
 use crate::storage::Storage;
 use crate::{http, seed, site, storage};
 
@@ -241,14 +241,12 @@ impl Sim {
 
     fn tokens(&self) -> BTreeMap<String, String> {
         let state = self.state();
-        let valid = |user: &crate::state::User| {
-            let token = user
-                .tokens
-                .iter()
-                .find(|token| token.validity == Validity::Valid)?;
+        let opening = |user: &User| {
+            let mut tokens = user.tokens.iter();
+            let token = tokens.find(|token| state.user_by_token(&token.value).is_some())?;
             Some((user.username.clone()?, token.value.clone()))
         };
-        state.users.values().filter_map(valid).collect()
+        state.users.values().filter_map(opening).collect()
     }
 }
 

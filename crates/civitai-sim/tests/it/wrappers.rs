@@ -105,6 +105,14 @@ async fn a_dead_token_is_nobodys_and_no_error() {
 }
 
 #[tokio::test]
+async fn only_tokens_that_open_a_session_are_announced() {
+    let site = Site::start().await;
+    assert_eq!(site.sim.token("plain").as_deref(), Some(PLAIN.token));
+    assert_eq!(site.sim.token("banned"), None);
+    assert!(site.sim.announce()["tokens"].get("banned").is_none());
+}
+
+#[tokio::test]
 async fn lost_clients_get_pages() {
     let site = Site::start().await;
     for (path, status) in [
