@@ -140,10 +140,10 @@ fn pass_on(from: impl Read, mut to: impl Write) -> io::Result<Vec<String>> {
     Ok(closing)
 }
 
-/// `cargo nextest` ends with a line that begins with `Summary`, `cargo test` each binary with `test result:`.
+/// `cargo nextest` ends with an indented line that begins with `Summary`, `cargo test` each binary with
+/// `test result:` at the margin. What nextest shows of a failed test's own runner is indented.
 fn is_closing(line: &str) -> bool {
-    let line = line.trim_start();
-    line.starts_with("Summary [")
+    line.trim_start().starts_with("Summary [")
         || (line.starts_with("test result:") && !line.contains(" 0 passed; 0 failed;"))
 }
 
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn the_runners_closing_lines_are_kept_and_all_lines_are_passed_on() {
         let said = "   Compiling x\n     Summary [   0.9s] 4 tests run: 4 passed, 0 skipped\n\
-                    test result: ok. 0 passed; 0 failed; 0 ignored\ntest result: FAILED. 1 passed; 1 failed";
+                    test result: ok. 0 passed; 0 failed; 0 ignored\n    test result: FAILED. 0 passed; 1 failed\ntest result: FAILED. 1 passed; 1 failed";
         let mut passed_on = Vec::new();
         let closing = pass_on(said.as_bytes(), &mut passed_on).expect("memory does not fail");
         assert_eq!(passed_on, format!("{said}\n").as_bytes());
