@@ -81,15 +81,16 @@ fn resolve(
 ) -> Result<Response, Denial> {
     let now = world.storage.clock.now();
     let mut state = world.lock();
-    let user = session(&state, request).cloned();
-    if is_blocked(&state, user.as_ref(), request) {
+    let user = session(&state, request);
+    let user_id = user.map(|user| user.id);
+    if is_blocked(&state, user, request) {
         return Err(Denial::Blocked);
     }
-    if is_over_quota(&state, user.as_ref(), request, now) || is_faulted_quota(world, hits) {
+    if is_over_quota(&state, user, request, now) || is_faulted_quota(world, hits) {
         return Err(Denial::Quota);
     }
     let wish = Wish::read(version, request).map_err(Denial::BadQuery)?;
-    let found = find(&state, user.as_ref(), &wish, now)?;
+    let found = find(&state, user, &wish, now)?;
     ticket.entry.file = Some(found.file);
     if is_resolver_down(world, hits) {
         return Err(Denial::ResolverDown);
@@ -97,7 +98,7 @@ fn resolve(
     if found.contradicts {
         return Err(Denial::NotFound);
     }
-    count(&mut state, user.as_ref(), request, &wish, now);
+    count(&mut state, user_id, request, &wish, now);
     drop(state);
     for hit in &hits.0 {
         if matches!(hit.knob, Knob::QuotaAt { .. }) {
@@ -211,15 +212,16 @@ fn is_over_quota(state: &State, user: Option<&User>, request: &Request, now: Tim
 }
 
 /// Counts a resolve against the quota and the public counters.
-fn count(state: &mut State, user: Option<&User>, request: &Request, wish: &Wish, now: Timestamp) {
-    match user.and_then(|user| state.user_mut(user.id)) {
-        Some(user) => user.downloads.push(now),
+fn count(state: &mut State, user_id: Option<u32>, request: &Request, wish: &Wish, now: Timestamp) {
+    let downloads = match user_id.and_then(|id| state.users.get_mut(&id)) {
+        Some(user) => &mut user.downloads,
         None => state
             .anonymous_downloads
             .entry(request.remote.ip())
-            .or_default()
-            .push(now),
-    }
+            .or_default(),
+    };
+    downloads.retain(|at| now.duration_since(*at).unsigned_abs() < QUOTA_WINDOW);
+    downloads.push(now);
     let model = state.find_version(wish.version).map(|(model, _)| model.id);
     if let Some(model) = model.and_then(|id| state.model_mut(id)) {
         model.stats.downloads += 1;

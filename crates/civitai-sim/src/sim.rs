@@ -9,6 +9,7 @@ use std::{fmt, io};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::{JoinSet, spawn_blocking};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::clock::Clock;
@@ -28,6 +29,7 @@ use crate::{http, seed, site, storage};
 /// of it without waiting.
 #[must_use = "a simulator that is dropped is over"]
 pub struct Sim {
+    seed: u64,
     control: Control,
     site_url: Url,
     second_site_url: Url,
@@ -35,6 +37,7 @@ pub struct Sim {
     control_url: Url,
     /// Holds the port on which nobody listens.
     _dead: TcpSocket,
+    stop: CancellationToken,
     tasks: JoinSet<()>,
 }
 
@@ -124,33 +127,32 @@ impl Builder {
             beginning: Arc::new(state),
         };
 
+        let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         for (listener, place) in [(site, Listener::Site), (second, Listener::SecondSite)] {
-            tasks.spawn(http::serve(
-                listener,
-                site::Front {
-                    world: Arc::clone(&shared),
-                    listener: place,
-                },
-            ));
+            let front = site::Front {
+                world: Arc::clone(&shared),
+                listener: place,
+            };
+            tasks.spawn(http::serve(listener, front, stop.clone()));
         }
         for (listener, backend) in [(r2, Backend::R2), (b2, Backend::B2)] {
-            tasks.spawn(http::serve(
-                listener,
-                storage::Front {
-                    storage: Arc::clone(&storage),
-                    backend,
-                },
-            ));
+            let front = storage::Front {
+                storage: Arc::clone(&storage),
+                backend,
+            };
+            tasks.spawn(http::serve(listener, front, stop.clone()));
         }
-        tasks.spawn(http::serve(control, control_front.clone()));
+        tasks.spawn(http::serve(control, control_front.clone(), stop.clone()));
         Ok(Sim {
+            seed: self.seed,
             control: control_front,
             site_url,
             second_site_url,
             storage_urls: [r2_url, b2_url],
             control_url,
             _dead: dead,
+            stop,
             tasks,
         })
     }
@@ -164,7 +166,8 @@ impl Sim {
 
     /// Ends every connection and waits until nothing of the simulator is left.
     pub async fn shutdown(mut self) {
-        self.tasks.shutdown().await;
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
     }
 
     /// Back to the beginning: state, faults and log. The clock runs on, signed URLs stay good.
@@ -231,6 +234,7 @@ impl Sim {
         json!({
             "type": "sim",
             "schema": 1,
+            "seed": self.seed,
             "site": origin(&self.site_url),
             "second_site": origin(&self.second_site_url),
             "storage": self.storage_urls.each_ref().map(origin),

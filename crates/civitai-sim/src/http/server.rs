@@ -2,10 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::read::{Arrival, Inbox, KeepAlive};
@@ -19,16 +21,22 @@ pub(crate) trait Answer: Clone + Send + 'static {
     fn answer(&self, request: Request) -> (Response, Option<Ticket>);
 }
 
-/// Accepts until dropped; dropping ends every connection.
-pub(crate) async fn serve(listener: TcpListener, answer: impl Answer) {
+/// Accepts until told to stop, then ends every connection and waits for it. Dropping ends them without waiting.
+pub(crate) async fn serve(listener: TcpListener, answer: impl Answer, stop: CancellationToken) {
     let mut connections = JoinSet::new();
+    let accepting = accept(&listener, answer, &mut connections);
+    stop.run_until_cancelled(accepting).await;
+    connections.shutdown().await;
+}
+
+async fn accept(listener: &TcpListener, answer: impl Answer, connections: &mut JoinSet<()>) {
     loop {
         let (stream, remote) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Running out of descriptors passes when connections end.
                 debug!(%error, "connection not accepted");
-                tokio::task::yield_now().await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
@@ -80,3 +88,5 @@ async fn converse(
         }
     }
 }
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);

@@ -180,6 +180,52 @@ async fn payloads_are_served_verbatim_where_they_answer() {
     );
 }
 
+/// Real recordings lie outside the project; `CIVITAI_CORPUS` names their folder.
+#[tokio::test]
+async fn recorded_models_and_versions_come_back_byte_for_byte() {
+    let Some(corpus) = std::env::var_os("CIVITAI_CORPUS") else {
+        eprintln!("skipped: no corpus");
+        return;
+    };
+    let folder = std::path::Path::new(&corpus).join("api");
+    let sim = Sim::builder()
+        .state(state())
+        .payloads(&folder)
+        .start()
+        .await
+        .unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    let mut names: Vec<_> = fs_err::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    for name in names
+        .iter()
+        .filter_map(|name| name.to_str())
+        .filter(|name| {
+            std::path::Path::new(name)
+                .extension()
+                .is_some_and(|end| end == "json")
+        })
+    {
+        let recorded = fs_err::read(folder.join(name)).unwrap();
+        let by_name = fetch(&sim.site_url().join(name).unwrap(), &[]).await;
+        assert!(by_name.body == recorded, "{name}");
+        let document: Value = serde_json::from_slice(&recorded).unwrap();
+        let route = match name.split("__").next() {
+            Some("model") => format!("/api/v1/models/{}", document["id"]),
+            Some("model_version") => format!("/api/v1/model-versions/{}", document["id"]),
+            _ => continue,
+        };
+        if seen.insert(route.clone()) {
+            let by_id = fetch(&sim.site_url().join(&route).unwrap(), &[]).await;
+            assert!(by_id.body == recorded, "{name} at {route}");
+        }
+    }
+    assert!(seen.len() > 40, "{}", seen.len());
+}
+
 #[tokio::test]
 async fn connections_are_kept_open_and_bad_requests_end_them() {
     let sim = start().await;

@@ -89,7 +89,7 @@ async fn expire_url_may_cut_the_running_transfer() {
     });
     let answer = fetch(&url, &[]).await;
     assert!(
-        (1..100_000).contains(&answer.body.len()),
+        answer.status() == 200 && answer.body.len() < 100_000,
         "{}",
         answer.body.len()
     );
