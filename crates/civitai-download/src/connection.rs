@@ -93,8 +93,9 @@ impl Held {
         }
     }
 
+    /// True when a new one is due. One that was never used is tried first: the server may see its end otherwise.
     pub(crate) fn is_over(&self) -> bool {
-        self.lease.is_over(SystemTime::now(), self.granted)
+        self.has_landed() && self.lease.is_over(SystemTime::now(), self.granted)
     }
 
     /// True once a request found the file through it.

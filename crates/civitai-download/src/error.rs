@@ -243,10 +243,9 @@ impl Error {
 
     /// The kind as one word, the same in JSON lines of the command line and here. A [`LeaseError`] brings its own.
     pub fn code(&self) -> &'static str {
-        if let Some(Exhausted::Wait { .. }) = self.0.gave_up {
-            return "rate_limited";
-        }
+        let too_long = matches!(self.0.gave_up, Some(Exhausted::Wait { .. }));
         match &self.0.kind {
+            ErrorKind::Server { .. } if too_long => "rate_limited",
             ErrorKind::Integrity { .. } => "integrity",
             ErrorKind::Interrupted => "interrupted",
             ErrorKind::Io(_) | ErrorKind::Journal { .. } | ErrorKind::Occupied { .. } => "io",

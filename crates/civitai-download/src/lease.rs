@@ -72,11 +72,12 @@ impl Lease {
         Self { credential, ..self }
     }
 
-    /// True when it has ended or is about to. A lease so short that the margin would eat it is used to its end.
+    /// True when it has ended or is about to. A lease so short that the margin would eat it is used to its end, and
+    /// one that had ended before it was granted is not judged at all: then the clocks disagree.
     pub(crate) fn is_over(&self, now: SystemTime, granted: SystemTime) -> bool {
         self.expires.is_some_and(|expires| {
             let whole = expires.duration_since(granted).unwrap_or_default();
-            now + MARGIN.min(whole / 4) >= expires
+            !whole.is_zero() && now + MARGIN.min(whole / 4) >= expires
         })
     }
 }
@@ -175,5 +176,6 @@ mod tests {
         assert!(!over(&day, 85_799) && over(&day, 85_800));
         let minute = lease(60);
         assert!(!over(&minute, 44) && over(&minute, 45));
+        assert!(!over(&lease(0), 100), "the server's clock is behind ours");
     }
 }

@@ -284,10 +284,14 @@ impl<'a> Run<'a> {
         let progressed = self.note_progress();
         let Err(trouble) = result else { return Ok(()) };
         tracing::debug!(id = task.id, ?trouble, "a connection ended early");
+        // Without ranges nothing can be continued.
+        self.restart_wanted |= !self.ranged;
         match trouble {
             Trouble::Transient(_) if progressed => Ok(()),
             Trouble::Transient(error) => self.back_off(None, error),
             Trouble::IgnoresRange => {
+                self.since_progress.bad_ranges += 1;
+                self.ranged &= self.since_progress.bad_ranges <= MAX_BAD_RANGES;
                 self.allowed = 1;
                 self.restart_wanted = true;
                 Ok(())
@@ -309,7 +313,7 @@ impl<'a> Run<'a> {
                 ..
             } if self.shared.plan().opened() > 0 => {
                 // Others are served: this refusal is about their number.
-                self.allowed = self.shared.plan().opened();
+                self.allowed = self.shared.plan().opened().max(1);
                 tracing::debug!(
                     allowed = self.allowed,
                     "the server bears no more connections"
@@ -395,7 +399,7 @@ impl<'a> Run<'a> {
                 Ok(())
             }
             Err(_) if self.shared.plan().opened() > 0 => {
-                self.allowed = self.shared.plan().opened();
+                self.allowed = self.shared.plan().opened().max(1);
                 Ok(())
             }
             Err(exhausted) => Err(error.with_gave_up(exhausted)),

@@ -1,15 +1,19 @@
 //! What a transfer does with the disk when the network behaves.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use civitai_download::digest::{Digest, DigestSet, hash_file};
+use civitai_download::lease::source_fn;
 use civitai_download::{
     ErrorKind, Existing, Expected, How, Target, Transfer, Unproved, Verified, Warning,
 };
 use civitai_sim::Content;
 use civitai_sim::content::Kind;
+use civitai_sim::fault::Knob;
 
 use crate::world::{MIB, R2, World, chain, names, quick, run, storage};
 
@@ -56,6 +60,24 @@ async fn a_file_arrives_whole_under_its_name() {
         mode,
         usual.metadata().expect("there").permissions().mode() & 0o777
     );
+}
+
+#[tokio::test]
+async fn a_lease_that_seems_over_is_used_all_the_same() {
+    let world = World::new(20 * MIB).await;
+    let inner = world.signing(&[R2]);
+    let source = source_fn(move || {
+        let inner = Arc::clone(&inner);
+        async move {
+            Ok(inner
+                .lease()
+                .await?
+                .with_expires(Some(SystemTime::UNIX_EPOCH)))
+        }
+    });
+    let result = run(world.transfer_from(Arc::new(source))).await;
+    world.assert_done(&result);
+    assert_eq!(world.leases(), 1);
 }
 
 #[tokio::test]
@@ -374,4 +396,67 @@ async fn two_transfers_of_one_target_do_not_meet() {
         chain(&error)
     );
     assert_eq!(error.code(), "locked");
+}
+
+/// A volume of 8 MiB, where this user may mount one.
+struct Small {
+    mount: tempfile::TempDir,
+}
+
+impl Small {
+    fn mount() -> Option<Self> {
+        let mount = tempfile::tempdir().expect("a folder");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"])
+            .arg(mount.path())
+            .stderr(Stdio::null())
+            .status();
+        mounted
+            .is_ok_and(|status| status.success())
+            .then_some(Self { mount })
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        // A mount that stays is removed with its namespace.
+        let _ = Command::new("umount")
+            .arg("-l")
+            .arg(self.mount.path())
+            .status();
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_on_the_way_keeps_what_it_has() {
+    // Mounting is for root; elsewhere the limit is proved by the test above.
+    let Some(small) = Small::mount() else { return };
+    let world = World::new(6 * MIB).await;
+    // Without a length nothing can be reserved, so the disk is full only when it is.
+    world.sim.faults().add(Knob::NoRange);
+    world.sim.faults().add(Knob::NoLength);
+    let other = small.mount.path().join("other");
+    fs_err::write(&other, vec![1; usize::try_from(4 * MIB).expect("small")]).expect("it fits");
+    let path = small.mount.path().join("model.safetensors");
+    let expected = Expected::default().with_sha256(Some(world.sha256()));
+    let target = || Target::new(&path, "x").with_expected(expected.clone());
+    let error = run(Transfer::new(storage(), world.signing(&[R2]), target()))
+        .await
+        .expect_err("it does not fit");
+    assert_eq!(error.code(), "no_space", "{}", chain(&error));
+    assert_eq!(
+        names(small.mount.path()),
+        [
+            "model.safetensors.part",
+            "model.safetensors.part.json",
+            "other"
+        ]
+    );
+    fs_err::remove_file(other).expect("removed");
+    world.sim.faults().clear();
+    let fetched = run(Transfer::new(storage(), world.signing(&[R2]), target()))
+        .await
+        .expect("it fits now");
+    assert_eq!(fetched.how, How::Resumed);
+    assert!(fs_err::read(&path).expect("there") == world.bytes());
 }

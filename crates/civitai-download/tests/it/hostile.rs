@@ -181,6 +181,29 @@ async fn h18_a_whole_body_is_never_appended_to_a_part() {
 }
 
 #[tokio::test]
+async fn h18_a_server_that_serves_ranges_only_to_beginners_gets_one_plain_request() {
+    let place = Place::new();
+    let file = Arc::clone(&place.file);
+    let server = Server::start(move |request, _| match request.range() {
+        Some((0, _)) => {
+            let head = format!(
+                "206 Partial Content\r\nContent-Length: 1000\r\nContent-Range: bytes 0-999/{}",
+                file.len()
+            );
+            answer(&head, &file[..1000])
+        }
+        _ => answer(&format!("200 OK\r\nContent-Length: {}", file.len()), &file),
+    })
+    .await;
+    place.assert_whole(&place.fetch(server.url.clone()).await);
+    assert!(
+        server.requests().len() < 12,
+        "{} requests",
+        server.requests().len()
+    );
+}
+
+#[tokio::test]
 async fn h19_several_parts_are_refused() {
     let place = Place::new();
     let file = Arc::clone(&place.file);
