@@ -282,7 +282,18 @@ async fn quirk_11_whatever_shape_a_refusal_has_its_words_are_told() {
 }
 
 #[tokio::test]
-async fn quirk_18_and_17_bulk_answers_with_null_and_unusable_addresses_are_usable() {
+async fn quirk_17_nulls_and_repetitions_in_a_bulk_answer_are_left_out() {
+    let server = Canned::start(vec![json(r#"[null,{"id":5},{"id":5}]"#)]).await;
+    let client = client_at(server.url()).build().expect("a client");
+    let versions = client
+        .versions_by_hash(&["0".repeat(64).parse().expect("a digest")])
+        .await
+        .expect("versions");
+    assert_eq!(versions.len(), 1);
+}
+
+#[tokio::test]
+async fn quirk_18_bulk_answers_with_unusable_addresses_lead_to_files_all_the_same() {
     let (sim, client) = anonymous().await;
     let versions = client
         .versions_by_hash(&[sha256(&sim, LORA.file(0))])
@@ -303,13 +314,6 @@ async fn quirk_18_and_17_bulk_answers_with_null_and_unusable_addresses_are_usabl
             .iter()
             .any(|storage| storage.origin() == signed.url.expose().origin())
     );
-    let server = Canned::start(vec![json(r#"[null,{"id":5},{"id":5}]"#)]).await;
-    let client = client_at(server.url()).build().expect("a client");
-    let versions = client
-        .versions_by_hash(&["0".repeat(64).parse().expect("a digest")])
-        .await
-        .expect("versions");
-    assert_eq!(versions.len(), 1);
 }
 
 #[tokio::test]
@@ -508,7 +512,7 @@ async fn quirk_24_the_site_does_not_take_us_for_a_browser() {
 }
 
 #[tokio::test]
-async fn quirk_25_and_26_the_exchange_stops_at_the_redirect_and_never_heads() {
+async fn quirk_25_the_exchange_stops_at_the_redirect_and_takes_no_credentials_along() {
     for case in [LORA, SECOND_STORAGE] {
         let (sim, client) = signed_in(PLAIN).await;
         let signed = client
@@ -527,6 +531,23 @@ async fn quirk_25_and_26_the_exchange_stops_at_the_redirect_and_never_heads() {
         assert_eq!(response.status().as_u16(), 200, "the URL works verbatim");
         assert_eq!(sim.log().summary().storage_authorization, 0);
     }
+}
+
+#[tokio::test]
+async fn quirk_26_nothing_is_asked_with_head() {
+    let (sim, client) = signed_in(PLAIN).await;
+    client.model(lora()).await.expect("a model");
+    client
+        .exchange(&file(LORA, None))
+        .await
+        .expect("a signed URL");
+    let methods: Vec<String> = sim
+        .log()
+        .entries()
+        .into_iter()
+        .map(|entry| entry.method)
+        .collect();
+    assert_eq!(methods, ["GET", "GET"]);
 }
 
 #[tokio::test]
@@ -781,15 +802,16 @@ async fn quirk_47_a_region_block_is_final() {
 }
 
 #[tokio::test]
-async fn quirk_48_and_49_what_is_not_there_yet_or_no_more_is_not_found() {
+async fn quirk_48_what_was_not_scanned_yet_is_not_found() {
     let (_sim, client) = anonymous().await;
-    for case in [UNSCANNED, DELETED] {
-        let model = ModelId::new(case.model.into()).expect("an id");
-        assert_eq!(
-            client.model(model).await.expect_err("not there").code(),
-            "not_found"
-        );
-    }
+    let model = ModelId::new(UNSCANNED.model.into()).expect("an id");
+    assert!(
+        client
+            .model(model)
+            .await
+            .expect_err("level 0")
+            .is_not_found()
+    );
     let version = VersionId::new(UNSCANNED.version(0).into()).expect("an id");
     assert!(
         client
@@ -797,5 +819,21 @@ async fn quirk_48_and_49_what_is_not_there_yet_or_no_more_is_not_found() {
             .await
             .expect_err("level 0")
             .is_not_found()
+    );
+}
+
+#[tokio::test]
+async fn quirk_49_what_was_deleted_is_not_found_and_missing_among_others() {
+    let (_sim, client) = anonymous().await;
+    let deleted = ModelId::new(DELETED.model.into()).expect("an id");
+    let error = client.model(deleted).await.expect_err("deleted");
+    assert!(error.is_not_found() && !error.is_transient());
+    let left = client
+        .models_by_id(&[deleted, lora()])
+        .await
+        .expect("models");
+    assert_eq!(
+        left.iter().map(|model| model.id).collect::<Vec<_>>(),
+        [lora()]
     );
 }
