@@ -1,3 +1,24 @@
-//! The binary `civitai-dl`.
+//! The binary `civitai-dl`: it reads arguments and settings, calls the libraries, and prints what they return.
 
-fn main() {}
+mod args;
+mod batch;
+mod commands;
+mod exit;
+mod failure;
+mod interrupt;
+mod links;
+mod logs;
+mod network;
+mod printer;
+mod progress;
+mod run;
+mod session;
+mod settings;
+mod table;
+mod text;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    run::run(std::env::args_os().collect()).into()
+}

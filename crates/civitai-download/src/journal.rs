@@ -145,6 +145,21 @@ impl Journal {
         Ok((journal, claims))
     }
 
+    /// Reads whose part file the journal at `path` is about; `None` where there is no journal, or none that tells.
+    pub(crate) fn identity(path: &Path) -> io::Result<Option<String>> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut line = Vec::new();
+        BufReader::new(io::Read::take(file, MAX_LINE)).read_until(b'\n', &mut line)?;
+        Ok(match decode(&line) {
+            Some(Record::Journal(header)) => Some(header.identity),
+            _ => None,
+        })
+    }
+
     /// Adds one line, in the kernel's hands when this returns.
     pub(crate) fn append(&self, record: &Record) -> io::Result<()> {
         let line = encode(record)?;

@@ -41,5 +41,5 @@ pub use limit::Limit;
 pub use response::{BadRange, Page};
 pub use source::Redirects;
 pub use storage::Storage;
-pub use transfer::{Connections, Fetched, How, Target, Transfer, Unproved};
+pub use transfer::{Connections, Fetched, How, Standing, Target, Transfer, Unproved};
 pub use verify::{Expected, Verified, Warning};

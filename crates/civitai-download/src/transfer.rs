@@ -24,7 +24,10 @@ use crate::storage::Storage;
 use crate::verify::{Expected, Verified, Warning};
 
 mod follow;
+mod look;
 mod run;
+
+pub use look::Standing;
 
 /// Which file goes where, and what is promised about it.
 #[derive(Debug, Clone)]

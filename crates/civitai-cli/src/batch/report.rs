@@ -1,0 +1,388 @@
+//! The lines of a batch: `planned`, `file` and `summary`, or their sentences.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use civitai_download::{Error, ErrorKind, Fetched, How, Standing, Verified};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Unfound, Wanted};
+use crate::exit::{Exit, Kind};
+use crate::failure::Failure;
+use crate::network;
+use crate::printer::Printer;
+use crate::text::Message;
+
+/// Civitai's numbers for a file; none for a file from elsewhere.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names the JSON lines give them"
+)]
+pub(crate) struct Ids {
+    pub(crate) model_id: Option<u32>,
+    pub(crate) version_id: Option<u32>,
+    pub(crate) file_id: Option<u32>,
+}
+
+/// What is going to be done about a file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Action {
+    Download,
+    Resume,
+    Skip,
+}
+
+impl Action {
+    pub(super) fn of(standing: &Standing) -> Self {
+        match standing {
+            Standing::There(_) => Self::Skip,
+            Standing::Partial => Self::Resume,
+            _ => Self::Download,
+        }
+    }
+}
+
+/// What became of a file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    Downloaded,
+    Resumed,
+    Skipped,
+    Failed,
+    Quarantined,
+    Interrupted,
+}
+
+/// The outcome of one file.
+#[derive(Debug)]
+pub(super) struct FileLine {
+    link: String,
+    status: Status,
+    ids: Ids,
+    path: Option<PathBuf>,
+    bytes: Option<u64>,
+    fetched_bytes: u64,
+    sha256: Option<String>,
+    verified: Verified,
+    elapsed: Duration,
+    quarantine: Option<PathBuf>,
+    failure: Option<Failure>,
+}
+
+impl FileLine {
+    pub(super) fn fetched(wanted: &Wanted, fetched: &Fetched) -> Self {
+        Self {
+            link: wanted.link.clone(),
+            status: match fetched.how {
+                How::Downloaded => Status::Downloaded,
+                How::Resumed => Status::Resumed,
+                How::Skipped => Status::Skipped,
+            },
+            ids: wanted.ids,
+            path: Some(fetched.path.clone()),
+            bytes: Some(fetched.bytes),
+            fetched_bytes: fetched.fetched_bytes,
+            sha256: fetched.digests.sha256.map(|digest| digest.to_string()),
+            verified: fetched.verified,
+            elapsed: fetched.elapsed,
+            quarantine: None,
+            failure: None,
+        }
+    }
+
+    pub(super) fn failed(
+        wanted: &Wanted,
+        path: &Path,
+        fetched_bytes: u64,
+        failure: Failure,
+    ) -> Self {
+        let status = if failure.kind == Kind::Interrupted {
+            Status::Interrupted
+        } else {
+            Status::Failed
+        };
+        Self {
+            link: wanted.link.clone(),
+            status,
+            ids: wanted.ids,
+            path: Some(path.to_owned()),
+            bytes: wanted.expected.bytes,
+            fetched_bytes,
+            sha256: wanted.expected.sha256.map(|digest| digest.to_string()),
+            verified: Verified::None,
+            elapsed: Duration::ZERO,
+            quarantine: None,
+            failure: Some(failure),
+        }
+    }
+
+    pub(super) fn error(wanted: &Wanted, path: &Path, fetched_bytes: u64, error: &Error) -> Self {
+        let line = Self::failed(
+            wanted,
+            path,
+            fetched_bytes,
+            network::download_failure(error),
+        );
+        match error.kind() {
+            ErrorKind::Integrity { quarantined, .. } | ErrorKind::Refused { quarantined, .. } => {
+                Self {
+                    status: Status::Quarantined,
+                    quarantine: Some(quarantined.clone()),
+                    ..line
+                }
+            }
+            _ => line,
+        }
+    }
+
+    fn unfound(unfound: &Unfound) -> Self {
+        let status = if unfound.failure.kind == Kind::Interrupted {
+            Status::Interrupted
+        } else {
+            Status::Failed
+        };
+        Self {
+            link: unfound.link.clone(),
+            status,
+            ids: Ids::default(),
+            path: None,
+            bytes: None,
+            fetched_bytes: 0,
+            sha256: None,
+            verified: Verified::None,
+            elapsed: Duration::ZERO,
+            quarantine: None,
+            failure: Some(unfound.failure.clone()),
+        }
+    }
+
+    fn to_json(&self, printer: &Printer) -> Value {
+        let mut line = json!({
+            "link": self.link,
+            "status": self.status,
+            "modelId": self.ids.model_id,
+            "versionId": self.ids.version_id,
+            "fileId": self.ids.file_id,
+            "path": self.path.as_deref().map(Path::to_string_lossy),
+            "bytes": self.bytes,
+            "fetchedBytes": self.fetched_bytes,
+            "sha256": self.sha256,
+            "verified": self.verified.to_string(),
+            "scan": null,
+            "seconds": seconds(self.elapsed),
+        });
+        if let Some(quarantine) = &self.quarantine {
+            line["quarantine"] = json!(quarantine.to_string_lossy());
+        }
+        if let Some(failure) = &self.failure {
+            line["error"] = failure.to_json(printer.lang()).into();
+        }
+        line
+    }
+}
+
+/// Prints lines as they come and keeps the sums.
+pub(super) struct Report<'a> {
+    printer: &'a Printer,
+    started: Instant,
+    sums: Mutex<Sums>,
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    downloaded: usize,
+    resumed: usize,
+    skipped: usize,
+    failed: usize,
+    quarantined: usize,
+    interrupted: usize,
+    planned: usize,
+    bytes: u64,
+    fetched_bytes: u64,
+    exits: Vec<Exit>,
+    /// A failure that every further file would share.
+    general: Option<Failure>,
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn new(printer: &'a Printer) -> Self {
+        Self {
+            printer,
+            started: Instant::now(),
+            sums: Mutex::default(),
+        }
+    }
+
+    pub(super) fn planned(&self, wanted: &Wanted, path: &Path, action: Action, dry_run: bool) {
+        let bytes = wanted.expected.bytes;
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        if self.printer.is_json() {
+            let line = json!({
+                "link": wanted.link,
+                "modelId": wanted.ids.model_id,
+                "versionId": wanted.ids.version_id,
+                "fileId": wanted.ids.file_id,
+                "name": name,
+                "bytes": bytes,
+                "sha256": wanted.expected.sha256.map(|digest| digest.to_string()),
+                "path": path.to_string_lossy(),
+                "action": action,
+            });
+            // Whoever read standard output may leave; the files are wanted all the same.
+            let _ = self.printer.record("planned", &line);
+        } else if dry_run {
+            let message = Message::Planned {
+                action,
+                path: path.to_owned(),
+                bytes,
+            };
+            let _ = self.printer.data(&message.say(self.printer.lang()));
+        }
+        if dry_run {
+            let mut sums = self.sums();
+            sums.planned += 1;
+            sums.bytes += bytes.unwrap_or(0);
+            sums.exits.push(Exit::Done);
+        }
+    }
+
+    pub(super) fn unfound(&self, unfound: &Unfound) {
+        self.file(&FileLine::unfound(unfound));
+    }
+
+    pub(super) fn file(&self, line: &FileLine) {
+        if self.printer.is_json() {
+            let _ = self.printer.record("file", &line.to_json(self.printer));
+        } else if line.failure.is_none() {
+            let _ = self.printer.data(&sentence(line).say(self.printer.lang()));
+        }
+        if let Some(failure) = &line.failure {
+            let subject = line.path.as_ref().and_then(|path| path.file_name());
+            let subject = subject.map_or_else(
+                || line.link.clone(),
+                |name| name.to_string_lossy().into_owned(),
+            );
+            self.printer.fail_item(&subject, failure);
+            if let Some(path) = &line.quarantine {
+                self.printer
+                    .say(&Message::Quarantined { path: path.clone() });
+            }
+        }
+        self.sums().add(line);
+    }
+
+    /// Why further files need not be tried: they would all meet the same refusal.
+    pub(super) fn why_not(&self) -> Option<Failure> {
+        self.sums().general.clone()
+    }
+
+    /// Notes that the user stopped the run before everything was reached.
+    pub(super) fn interrupted(&self) {
+        self.sums().exits.push(Exit::Interrupted);
+    }
+
+    pub(super) fn finish(self) -> Exit {
+        let elapsed = self.started.elapsed();
+        let sums = self
+            .sums
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let exit = Exit::of_items(&sums.exits);
+        if self.printer.is_json() {
+            let line = json!({
+                "downloaded": sums.downloaded,
+                "resumed": sums.resumed,
+                "skipped": sums.skipped,
+                "linked": 0,
+                "failed": sums.failed,
+                "quarantined": sums.quarantined,
+                "interrupted": sums.interrupted,
+                "bytes": sums.bytes,
+                "fetchedBytes": sums.fetched_bytes,
+                "seconds": seconds(elapsed),
+            });
+            let _ = self.printer.record("summary", &line);
+        } else if sums.exits.len() > 1 {
+            let message = Message::Sum {
+                fetched: sums.downloaded + sums.resumed,
+                skipped: sums.skipped,
+                failed: sums.failed + sums.quarantined + sums.interrupted,
+                planned: sums.planned,
+                bytes: if sums.planned > 0 {
+                    sums.bytes
+                } else {
+                    sums.fetched_bytes
+                },
+                elapsed,
+            };
+            self.printer.say(&message);
+        }
+        if exit == Exit::Interrupted {
+            let interrupted = Failure::interrupted();
+            self.printer.fail(&interrupted);
+        }
+        exit
+    }
+
+    fn sums(&self) -> std::sync::MutexGuard<'_, Sums> {
+        self.sums.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sums {
+    fn add(&mut self, line: &FileLine) {
+        *match line.status {
+            Status::Downloaded => &mut self.downloaded,
+            Status::Resumed => &mut self.resumed,
+            Status::Skipped => &mut self.skipped,
+            Status::Failed => &mut self.failed,
+            Status::Quarantined => &mut self.quarantined,
+            Status::Interrupted => &mut self.interrupted,
+        } += 1;
+        if line.failure.is_none() {
+            self.bytes += line.bytes.unwrap_or(0);
+        }
+        self.fetched_bytes += line.fetched_bytes;
+        self.exits
+            .push(line.failure.as_ref().map_or(Exit::Done, Failure::exit));
+        if let Some(failure) = line
+            .failure
+            .as_ref()
+            .filter(|failure| is_general(failure.kind))
+        {
+            self.general.get_or_insert_with(|| failure.clone());
+        }
+    }
+}
+
+/// The quota counts every exchange, refused ones included; a disk that is full stays so.
+fn is_general(kind: Kind) -> bool {
+    matches!(kind, Kind::Quota | Kind::RegionBlocked)
+}
+
+fn sentence(line: &FileLine) -> Message {
+    let path = line.path.clone().unwrap_or_default();
+    match line.status {
+        Status::Skipped => Message::AlreadyThere { path },
+        status => Message::Fetched {
+            path,
+            resumed: status == Status::Resumed,
+            bytes: line.bytes.unwrap_or(0),
+            verified: line.verified,
+            elapsed: line.elapsed,
+        },
+    }
+}
+
+/// Milliseconds are all that anybody wants.
+fn seconds(elapsed: Duration) -> f64 {
+    (elapsed.as_secs_f64() * 1000.0).round() / 1000.0
+}

@@ -1,0 +1,14 @@
+//! One module a verb.
+
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod fetch;
+pub(crate) mod get;
+pub(crate) mod hash;
+pub(crate) mod info;
+pub(crate) mod login;
+pub(crate) mod man;
+pub(crate) mod resolve;
+pub(crate) mod search;
+pub(crate) mod sim;

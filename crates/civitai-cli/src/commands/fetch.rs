@@ -1,0 +1,258 @@
+//! `fetch`: the transfers of `get` for any address.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use civitai_download::digest::{Digest, DigestSet};
+use civitai_download::{Existing, Expected, Redirects, Storage, Unproved};
+use civitai_security::address::Policy;
+use civitai_security::{FileName, RedactedUrl, Secret, redact_text};
+use futures::stream;
+use url::Url;
+
+use crate::args::FetchArgs;
+use crate::batch::{Batch, Ids, Rules, Unfound, Wanted};
+use crate::failure::Failure;
+use crate::network;
+use crate::session::{Outcome, Session};
+use crate::text::Message;
+
+pub(crate) async fn run(args: FetchArgs, session: &Session) -> Outcome {
+    let rows = rows(&args)?;
+    let mut fetcher = Fetcher::new(&args, session)?;
+    let wanted: Vec<_> = rows
+        .into_iter()
+        .map(|row| row.and_then(|row| fetcher.wanted(row)))
+        .collect();
+    let rules = Rules {
+        digests: DigestSet::NONE,
+        existing: if args.care.force {
+            Existing::Replace
+        } else {
+            Existing::Keep
+        },
+        // Who gives no digest asks for no proof: nobody else could promise one.
+        unproved: Unproved::Accept,
+        dry_run: args.care.dry_run,
+    };
+    Batch::new(session, rules).run(stream::iter(wanted)).await
+}
+
+/// One address and what is said about its content.
+struct Row {
+    address: String,
+    name: Option<String>,
+    expected: Expected,
+}
+
+/// Makes transfers of rows.
+struct Fetcher<'a> {
+    session: &'a Session,
+    directory: PathBuf,
+    output: Option<FileName>,
+    token: Option<Secret>,
+    /// One client a policy: an address on this machine must not open the way to others.
+    storages: Vec<(Policy, Storage)>,
+}
+
+impl<'a> Fetcher<'a> {
+    fn new(args: &FetchArgs, session: &'a Session) -> Result<Self, Failure> {
+        let here = &session.settings.layers.surroundings().directory;
+        let output = args.output.as_deref().map(split).transpose()?;
+        let directory = match (&output, &args.to) {
+            (Some((parent, _)), _) => here.join(parent),
+            (None, Some(to)) => here.join(to),
+            (None, None) => here.clone(),
+        };
+        let token =
+            network::usable_token(&session.settings, &session.printer)?.map(|found| found.token);
+        Ok(Self {
+            session,
+            directory,
+            output: output.map(|(_, name)| name),
+            token,
+            storages: Vec::new(),
+        })
+    }
+
+    fn wanted(&mut self, row: Row) -> Result<Wanted, Unfound> {
+        let shown = redact_text(&row.address).into_owned();
+        let unfound = |failure| Unfound {
+            link: shown.clone(),
+            failure,
+        };
+        let url = address(&row.address).map_err(unfound)?;
+        let storage = self.storage(&url).map_err(unfound)?;
+        let name = match (&self.output, &row.name) {
+            (Some(output), _) => output.clone(),
+            (None, Some(name)) => FileName::clean(name, FALLBACK),
+            (None, None) => FileName::clean(last_segment(&url), FALLBACK),
+        };
+        let mut source = Redirects::new(url.clone());
+        if let Some(token) = &self.token {
+            let origins = network::token_origins(&self.session.settings);
+            source = source.with_credential(token.clone(), &origins);
+        }
+        Ok(Wanted {
+            link: RedactedUrl::new(url.clone()).to_string(),
+            ids: Ids::default(),
+            directory: self.directory.clone(),
+            name,
+            identity: identity(&url),
+            expected: row.expected,
+            source: Arc::new(source),
+            storage,
+        })
+    }
+
+    fn storage(&mut self, url: &Url) -> Result<Storage, Failure> {
+        let settings = &self.session.settings;
+        let policy = network::policy(settings, url)?;
+        if let Some((_, storage)) = self.storages.iter().find(|(known, _)| *known == policy) {
+            return Ok(storage.clone());
+        }
+        let storage = network::storage(settings, policy.clone())?;
+        self.storages.push((policy, storage.clone()));
+        Ok(storage)
+    }
+}
+
+fn rows(args: &FetchArgs) -> Result<Vec<Result<Row, Unfound>>, Failure> {
+    let several = args.urls.len() > 1;
+    if several && (args.output.is_some() || args.sha256.is_some() || args.blake3.is_some()) {
+        return Err(Failure::usage(Message::OneAddressOnly));
+    }
+    let expected = Expected::default()
+        .with_sha256(
+            args.sha256
+                .as_deref()
+                .map(|hex| digest("--sha256", hex))
+                .transpose()?,
+        )
+        .with_blake3(
+            args.blake3
+                .as_deref()
+                .map(|hex| digest("--blake3", hex))
+                .transpose()?,
+        );
+    let typed = args.urls.iter().map(|url| {
+        Ok(Row {
+            address: url.clone(),
+            name: None,
+            expected: expected.clone(),
+        })
+    });
+    let mut rows: Vec<_> = typed.collect();
+    if let Some(path) = &args.list {
+        rows.extend(list(path)?);
+    }
+    Ok(rows)
+}
+
+/// Reads a list. A bad line is reported in its place, and the rest goes on.
+fn list(path: &Path) -> Result<Vec<Result<Row, Unfound>>, Failure> {
+    let mut text = String::new();
+    let read = |mut from: Box<dyn std::io::Read>, text: &mut String| from.read_to_string(text);
+    let from: Box<dyn std::io::Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(fs_err::File::open(path).map_err(|error| Failure::usage_io(&error))?)
+    };
+    read(Box::new(from.take(LONGEST_LIST)), &mut text).map_err(|error| {
+        Failure::usage(Message::ListMissing {
+            path: path.to_owned(),
+            problem: error.to_string(),
+        })
+    })?;
+    let lines = text.lines().enumerate();
+    let lines = lines.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+    Ok(lines
+        .map(|(index, line)| row(line, &format!("{}:{}", path.display(), index + 1)))
+        .collect())
+}
+
+fn row(line: &str, place: &str) -> Result<Row, Unfound> {
+    let mut fields = line.split('\t').map(str::trim);
+    let mut next = || fields.next().filter(|field| !field.is_empty());
+    let address = next().unwrap_or_default().to_owned();
+    let name = next().map(str::to_owned);
+    let (sha256, bytes) = (next(), next());
+    let unfound = |failure| Unfound {
+        link: redact_text(&address).into_owned(),
+        failure,
+    };
+    let sha256 = sha256
+        .map(|hex| digest(place, hex))
+        .transpose()
+        .map_err(unfound)?;
+    let bytes = bytes
+        .map(|text| text.parse().map_err(|_| not_a_size(place, text)))
+        .transpose()
+        .map_err(unfound)?;
+    Ok(Row {
+        address,
+        name,
+        expected: Expected::default().with_sha256(sha256).with_bytes(bytes),
+    })
+}
+
+fn not_a_size(place: &str, text: &str) -> Failure {
+    Failure::usage(Message::NotASize {
+        place: place.to_owned(),
+        text: text.to_owned(),
+    })
+}
+
+fn digest(place: &str, hex: &str) -> Result<Digest<32>, Failure> {
+    Digest::from_str(hex).map_err(|error| {
+        Failure::usage(Message::BadDigest {
+            place: place.to_owned(),
+            problem: error.to_string(),
+        })
+    })
+}
+
+fn address(text: &str) -> Result<Url, Failure> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        _ => Err(Failure::usage(Message::NotAnAddress {
+            text: redact_text(text).into_owned(),
+        })),
+    }
+}
+
+/// The address without what changes from lease to lease or must not be written down.
+fn identity(url: &Url) -> String {
+    let mut plain = url.clone();
+    plain.set_fragment(None);
+    RedactedUrl::new(plain).to_string()
+}
+
+fn last_segment(url: &Url) -> &str {
+    url.path_segments()
+        .and_then(|mut segments| segments.next_back())
+        .unwrap_or_default()
+}
+
+/// The directory of an output path, and its name exactly as the user gave it or not at all.
+fn split(path: &Path) -> Result<(PathBuf, FileName), Failure> {
+    let given = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let name = FileName::clean(given, FALLBACK);
+    if given.is_empty() || name.as_str() != given {
+        return Err(Failure::usage(Message::BadName {
+            path: path.to_owned(),
+            better: name.as_str().to_owned(),
+        }));
+    }
+    Ok((path.parent().unwrap_or(Path::new("")).to_owned(), name))
+}
+
+const FALLBACK: &str = "download";
+
+/// About a million files.
+const LONGEST_LIST: u64 = 256 << 20;

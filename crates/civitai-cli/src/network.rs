@@ -1,0 +1,160 @@
+//! The two ways to the network, set up from the settings: one client for the site, one for storage.
+
+use std::error::Error as StdError;
+
+use civitai_api::Client;
+use civitai_download::Storage;
+use civitai_reliability::RetryPolicy;
+use civitai_security::address::{AllowPrivate, Policy, Resolver};
+use civitai_security::{Secret, UnsafeAddress};
+use fs_err as fs;
+use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy};
+use url::Url;
+
+use crate::exit::Kind;
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::session::Session;
+use crate::settings::token::{self, Found, Source};
+use crate::settings::{Key, Origin, Settings};
+use crate::text::{Hint, Message};
+
+/// What every HTTP client here starts from: the user's proxy and certificate authorities, nothing from the environment.
+pub(crate) fn builder(settings: &Settings) -> Result<ClientBuilder, Failure> {
+    let mut builder = ClientBuilder::new().no_proxy();
+    if let Some(url) = &settings.proxy {
+        let proxy = Proxy::all(url.clone())
+            .map_err(|error| Failure::library(Kind::Usage, &error.without_url()))?;
+        let exceptions = settings.no_proxy.as_deref().and_then(NoProxy::from_string);
+        builder = builder.proxy(proxy.no_proxy(exceptions));
+    }
+    // The platform's roots already include what SSL_CERT_FILE names.
+    let named = !matches!(settings.layers.origin(Key::CaFile), Origin::Environment(_));
+    if let Some(path) = settings.ca_file.as_ref().filter(|_| named) {
+        let pem = fs::read(path).map_err(|error| Failure::usage_io(&error))?;
+        let roots = Certificate::from_pem_bundle(&pem)
+            .map_err(|error| Failure::library(Kind::Usage, &error))?;
+        if roots.is_empty() {
+            return Err(Failure::usage(Message::NoCertificate {
+                path: path.clone(),
+            }));
+        }
+        builder = builder.tls_certs_merge(roots);
+    }
+    Ok(builder)
+}
+
+/// Retries as the user allows them.
+pub(crate) fn retry(settings: &Settings) -> RetryPolicy {
+    RetryPolicy::default().with_max_wait(settings.max_wait)
+}
+
+/// The client for the site, with the token that is configured.
+pub(crate) fn site(session: &Session) -> Result<Client, Failure> {
+    let found = usable_token(&session.settings, &session.printer)?;
+    site_with(&session.settings, found.map(|found| found.token))
+}
+
+pub(crate) fn site_with(settings: &Settings, token: Option<Secret>) -> Result<Client, Failure> {
+    let mut client = Client::builder(builder(settings)?)
+        .origin(settings.base_url.clone())
+        .retry(retry(settings));
+    if settings.allow_private_network {
+        client = client.allow_private_network();
+    }
+    if let Some(host) = settings.proxy.as_ref().and_then(|proxy| proxy.host_str()) {
+        client = client.proxy_host(host);
+    }
+    if let Some(token) = token {
+        client = client.token(token);
+    }
+    client.build().map_err(|error| failure(&error))
+}
+
+/// The token for the site, unless a project's file would decide where it goes.
+pub(crate) fn usable_token(
+    settings: &Settings,
+    printer: &Printer,
+) -> Result<Option<Found>, Failure> {
+    let Some(found) = token::find(settings)? else {
+        return Ok(None);
+    };
+    if let Source::Flag(path) | Source::Setting(path) = &found.source
+        && token::is_open_to_others(path)
+    {
+        printer.warn(&Message::SecretFileIsOpen { path: path.clone() });
+    }
+    if let Some((key, path)) = settings.distrusted() {
+        printer.warn(&Message::TokenDistrusted {
+            key: key.name(),
+            path: path.to_owned(),
+        });
+        return Ok(None);
+    }
+    Ok(Some(found))
+}
+
+/// The client for storage, allowed to contact what `policy` allows. It never carries the token by itself.
+pub(crate) fn storage(settings: &Settings, policy: Policy) -> Result<Storage, Failure> {
+    let resolver = resolver(settings, policy.clone());
+    let builder = builder(settings)?.user_agent(USER_AGENT);
+    Storage::with_resolver(builder, policy, resolver)
+        .map_err(|error| Failure::library(Kind::Network, &error.without_url()))
+}
+
+/// Which addresses may be contacted for what begins at `origin`.
+pub(crate) fn policy(settings: &Settings, origin: &Url) -> Result<Policy, Failure> {
+    let allow = if settings.allow_private_network {
+        AllowPrivate::Yes
+    } else {
+        AllowPrivate::No
+    };
+    Policy::for_origin(origin, allow)
+        .map_err(|error| Failure::library(Kind::Usage, &error).with_hint(Hint::PrivateOrigin))
+}
+
+/// A resolver that hands on allowed addresses only. A proxy may be anywhere: the user named it.
+pub(crate) fn resolver(settings: &Settings, policy: Policy) -> Resolver {
+    let proxy = settings.proxy.as_ref().and_then(|proxy| proxy.host_str());
+    Resolver::new(policy).with_trusted(proxy.map(str::to_owned))
+}
+
+/// Where a token may be sent: the two hosts of Civitai and the configured site.
+pub(crate) fn token_origins(settings: &Settings) -> Vec<url::Origin> {
+    let known = ["https://civitai.com", "https://civitai.red"]
+        .into_iter()
+        .filter_map(|site| Url::parse(site).ok());
+    known
+        .chain([settings.base_url.clone()])
+        .map(|site| site.origin())
+        .collect()
+}
+
+/// An error of a transfer in the user's terms. What the site said about the lease is the reason; that there is no
+/// lease is only its consequence.
+pub(crate) fn download_failure(error: &civitai_download::Error) -> Failure {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if let Some(error) = current.downcast_ref::<civitai_api::Error>() {
+            return failure(error);
+        }
+        cause = current.source();
+    }
+    Failure::library(Kind::from_word(error.code()), error)
+}
+
+/// An error of the API client in the user's terms.
+pub(crate) fn failure(error: &civitai_api::Error) -> Failure {
+    let kind = match UnsafeAddress::find(error) {
+        Some(_) if error.code() != "usage" => Kind::UnsafeAddress,
+        _ => Kind::from_word(error.code()),
+    };
+    let failure = Failure::library(kind, error);
+    match error.kind() {
+        civitai_api::ErrorKind::Origin { .. } => failure.with_hint(Hint::PrivateOrigin),
+        _ => failure,
+    }
+}
+
+/// What this program calls itself. It must not look like a browser to the site.
+pub(crate) const USER_AGENT: &str = concat!("civitai-dl/", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,261 @@
+//! From arguments to an exit code.
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::sync::Arc;
+
+use clap::error::{ContextKind, ErrorKind};
+use clap::{CommandFactory as _, FromArgMatches as _};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{Cli, Global, Verb};
+use crate::commands;
+use crate::exit::{Exit, Kind};
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::logs;
+use crate::printer::Printer;
+use crate::session::{Outcome, Session, Stop};
+use crate::settings::{Layers, Settings, Surroundings, Voice, When};
+use crate::text::{Hint, Lang, Message, translate_help};
+
+/// Runs the program. Nothing below ends the process, except a second Ctrl-C.
+pub(crate) fn run(words: Vec<OsString>) -> Exit {
+    keep_memory_private();
+    panic::set_hook(Box::new(tell_of_panic));
+    // The hook has told everything; what is left is the code.
+    panic::catch_unwind(AssertUnwindSafe(|| run_words(words))).unwrap_or(Exit::Unexpected)
+}
+
+fn run_words(words: Vec<OsString>) -> Exit {
+    let surroundings = Surroundings::of_process();
+    let early = Early::read(&words, &surroundings);
+    let command = translate_help(Cli::command(), early.voice.lang);
+    let cli = command
+        .try_get_matches_from(words)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    match cli {
+        Ok(cli) => run_verb(cli, surroundings),
+        Err(error) => early.refuse(&error),
+    }
+}
+
+fn run_verb(cli: Cli, surroundings: Surroundings) -> Exit {
+    let Cli { global, verb } = cli;
+    let bare = Layers::without_files(&global, surroundings);
+    let layers = bare.with_files();
+    let voice = layers
+        .as_ref()
+        .map_or_else(|_| Voice::read(&bare), Voice::read);
+    let printer = |voice| {
+        Arc::new(Printer::new(
+            voice,
+            global.json,
+            global.quiet,
+            global.verbose,
+        ))
+    };
+    let (voice, complaint) = match voice {
+        Ok(voice) => (voice, None),
+        Err(failure) => (Voice::plain(), Some(failure)),
+    };
+    let printer = printer(voice);
+    let outcome = match complaint {
+        Some(failure) => Err(failure.into()),
+        None => refuse_token(&global).map_err(Stop::from).and_then(|()| {
+            logs::start(&printer);
+            dispatch(verb, bare, layers, &printer)
+        }),
+    };
+    match outcome {
+        Ok(exit) => exit,
+        Err(Stop::ReaderGone) => Exit::Done,
+        Err(Stop::Failed(failure)) => {
+            printer.fail_run(&failure);
+            failure.exit()
+        }
+    }
+}
+
+fn refuse_token(global: &Global) -> Result<(), Failure> {
+    match global.token {
+        Some(_) => Err(Failure::usage(Message::TokenFlag).with_hint(Hint::KeepTokenOff)),
+        None => Ok(()),
+    }
+}
+
+/// Verbs that mend the files of settings must run while those are broken; all others get settings that were read.
+fn dispatch(
+    verb: Verb,
+    bare: Layers,
+    layers: Result<Layers, Failure>,
+    printer: &Arc<Printer>,
+) -> Outcome {
+    let session = |settings| Session {
+        settings,
+        printer: Arc::clone(printer),
+        cancel: CancellationToken::new(),
+    };
+    match verb {
+        Verb::Completions(args) => commands::completions::run(&args, printer),
+        Verb::Man(args) => commands::man::run(&args, printer),
+        Verb::Config(args) => commands::config::run(args.action, &bare, layers, printer),
+        Verb::Doctor(args) => {
+            let (settings, complaint) = match layers.and_then(Settings::read) {
+                Ok(settings) => (settings, None),
+                Err(failure) => (Settings::read(bare)?, Some(failure)),
+            };
+            let session = session(settings);
+            with_runtime(&session, commands::doctor::run(args, &session, complaint))
+        }
+        verb => run_with(verb, &session(Settings::read(layers?)?)),
+    }
+}
+
+fn run_with(verb: Verb, session: &Session) -> Outcome {
+    match verb {
+        Verb::Fetch(args) => with_runtime(session, commands::fetch::run(args, session)),
+        Verb::Get(args) => with_runtime(session, commands::get::run(args, session)),
+        Verb::Hash(args) => with_runtime(session, commands::hash::run(args, session)),
+        Verb::Info(args) => with_runtime(session, commands::info::run(args, session)),
+        Verb::Login(args) => with_runtime(session, commands::login::login(args, session)),
+        Verb::Logout => commands::login::logout(session),
+        Verb::Resolve(args) => commands::resolve::run(&args, session),
+        Verb::Search(args) => with_runtime(session, commands::search::run(*args, session)),
+        Verb::Sim(args) => with_runtime(session, commands::sim::run(args, session)),
+        Verb::Whoami => with_runtime(session, commands::login::whoami(session)),
+        Verb::Completions(_) | Verb::Config(_) | Verb::Doctor(_) | Verb::Man(_) => {
+            unreachable!("these were run before the settings were judged")
+        }
+    }
+}
+
+/// Runs a verb that waits for the network or for long reads, and stops it when the user says so.
+fn with_runtime(session: &Session, verb: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io(&error))?;
+    let outcome = runtime.block_on(async {
+        let watch = tokio::spawn(interrupt::watch(
+            session.cancel.clone(),
+            Arc::clone(&session.printer),
+        ));
+        let outcome = tokio::select! {
+            outcome = verb => outcome,
+            () = overdue(&session.cancel) => Err(Failure::interrupted().into()),
+        };
+        watch.abort();
+        outcome
+    });
+    // A thread that is still reading a file must not hold the process back.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn overdue(cancel: &CancellationToken) {
+    cancel.cancelled().await;
+    tokio::time::sleep(interrupt::GRACE).await;
+}
+
+/// What is known before the arguments are: enough to refuse them in the right form and language.
+struct Early {
+    voice: Voice,
+    json: bool,
+}
+
+impl Early {
+    fn read(words: &[OsString], surroundings: &Surroundings) -> Self {
+        let texts: Vec<_> = words
+            .iter()
+            .map_while(|word| word.to_str())
+            .take_while(|word| *word != "--")
+            .collect();
+        let flag = |name: &str| {
+            texts
+                .iter()
+                .enumerate()
+                .find_map(|(index, text)| match text.strip_prefix(name)? {
+                    "" => texts.get(index + 1).copied(),
+                    rest => rest.strip_prefix('='),
+                })
+        };
+        let lang = flag("--lang")
+            .and_then(Lang::of_tag)
+            .unwrap_or_else(|| Lang::of_locale(|name| surroundings.variable(name)));
+        let color = match flag("--color") {
+            Some("always") => When::Always,
+            Some("never") => When::Never,
+            _ => When::Auto,
+        };
+        Self {
+            voice: Voice { lang, color },
+            json: texts.contains(&"--json"),
+        }
+    }
+
+    /// Help and version are answers; everything else clap says is a refusal.
+    fn refuse(&self, error: &clap::Error) -> Exit {
+        if matches!(
+            error.kind(),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+        ) {
+            // A closed pipe (`--help | head`) is success.
+            let _ = error.print();
+            return Exit::Done;
+        }
+        if self.json {
+            let message = Message::BadArguments {
+                text: first_line(error),
+            };
+            let failure = Failure::usage(message).with_hint(match suggestion(error) {
+                Some(word) => Hint::DidYouMean(word),
+                None => Hint::Kind(Kind::Usage),
+            });
+            Printer::new(self.voice, true, true, 0).record_failure(&failure);
+        }
+        // The code tells what the text could not, if standard error is gone.
+        let _ = error.print();
+        Exit::Usage
+    }
+}
+
+fn first_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+fn suggestion(error: &clap::Error) -> Option<String> {
+    [
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedSubcommand,
+        ContextKind::SuggestedValue,
+    ]
+    .into_iter()
+    .find_map(|kind| error.get(kind))
+    .map(ToString::to_string)
+}
+
+/// No other process of this user, and no core dump, may read the token out of our memory.
+fn keep_memory_private() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // A kernel that refuses leaves us where every other program is.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+}
+
+/// Tells of a bug without a backtrace's arguments, and with everything that looks like a credential masked.
+fn tell_of_panic(info: &PanicHookInfo<'_>) {
+    let message = info.payload_as_str().unwrap_or("unknown");
+    let message = civitai_security::redact_text(message).into_owned();
+    let place = info
+        .location()
+        .map_or_else(|| "?".to_owned(), ToString::to_string);
+    let failure = Failure::new(Kind::Internal, Message::Crashed { message, place });
+    let json = std::env::args_os().any(|word| word == "--json");
+    Printer::new(Voice::plain(), json, false, 0).fail_run(&failure);
+}

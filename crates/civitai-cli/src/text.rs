@@ -1,0 +1,452 @@
+//! Everything the program says, in English and Japanese. A message is data; each language is one exhaustive `match`,
+//! so a sentence that exists in one language only does not compile.
+
+mod en;
+mod help;
+mod ja;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use civitai_download::Verified;
+use url::Url;
+
+use crate::batch::Action;
+use crate::exit::Kind;
+use crate::settings::Bad;
+
+pub(crate) use help::translate_help;
+
+/// A language messages exist in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Lang {
+    En,
+    Ja,
+}
+
+impl Lang {
+    pub(crate) const TAGS: &[&str] = &["en", "ja"];
+
+    pub(crate) fn of_tag(tag: &str) -> Option<Self> {
+        match tag {
+            "en" => Some(Self::En),
+            "ja" => Some(Self::Ja),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn tag(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Ja => "ja",
+        }
+    }
+
+    /// The language of the locale, in the order POSIX looks for messages.
+    pub(crate) fn of_locale<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .into_iter()
+            .find_map(variable);
+        match locale {
+            Some(name) if name == "ja" || name.starts_with("ja_") || name.starts_with("ja.") => {
+                Self::Ja
+            }
+            _ => Self::En,
+        }
+    }
+
+    /// The translated first words before a library's English text.
+    pub(crate) fn headline(self, kind: Kind) -> Option<&'static str> {
+        match self {
+            Self::En => None,
+            Self::Ja => Some(ja::headline(kind)),
+        }
+    }
+}
+
+/// A sentence.
+#[derive(Clone, Debug)]
+pub(crate) enum Message {
+    AlreadyThere {
+        path: PathBuf,
+    },
+    BadArguments {
+        text: String,
+    },
+    BadDigest {
+        place: String,
+        problem: String,
+    },
+    BadFlag {
+        flag: String,
+        problem: String,
+    },
+    BadLine {
+        list: String,
+        line: usize,
+        problem: String,
+    },
+    BadLink {
+        link: String,
+        problem: String,
+    },
+    BadName {
+        path: PathBuf,
+        better: String,
+    },
+    BadSetting {
+        place: String,
+        problem: Bad,
+    },
+    BadToml {
+        path: PathBuf,
+        problem: String,
+    },
+    ConfigFine {
+        path: PathBuf,
+    },
+    ConfigNothing,
+    ConfigSaved {
+        key: &'static str,
+        path: PathBuf,
+    },
+    Crashed {
+        message: String,
+        place: String,
+    },
+    DoctorAccount {
+        user: String,
+    },
+    DoctorClock,
+    DoctorClockOff {
+        skew: Duration,
+    },
+    DoctorConfig {
+        files: Vec<PathBuf>,
+    },
+    DoctorLittleSpace {
+        bytes: u64,
+    },
+    DoctorNoRoots,
+    DoctorNotWritable {
+        path: PathBuf,
+    },
+    DoctorOffline,
+    DoctorRoots,
+    DoctorSite {
+        site: Url,
+        status: u16,
+    },
+    DoctorSpace {
+        bytes: u64,
+    },
+    DoctorToken {
+        source: String,
+    },
+    DoctorTokensDiffer {
+        used: String,
+        other: String,
+    },
+    DoctorWritable {
+        path: PathBuf,
+    },
+    EditorFailed {
+        editor: String,
+    },
+    EmptyToken,
+    Fetched {
+        path: PathBuf,
+        resumed: bool,
+        bytes: u64,
+        verified: Verified,
+        elapsed: Duration,
+    },
+    ImagesLater,
+    Incomplete {
+        reason: String,
+    },
+    Interrupted,
+    LayoutLater {
+        layout: String,
+    },
+    LineEnd,
+    ListMissing {
+        path: PathBuf,
+        problem: String,
+    },
+    LoggedIn {
+        user: String,
+        site: String,
+    },
+    LoggedOut {
+        site: String,
+    },
+    ManyModels {
+        link: String,
+    },
+    ModelArchived,
+    NameTaken {
+        path: PathBuf,
+    },
+    NoCertificate {
+        path: PathBuf,
+    },
+    NoEditor,
+    NoFiles,
+    NoHome {
+        key: &'static str,
+    },
+    NoProject,
+    NoToken,
+    NoVersions,
+    NotAnAddress {
+        text: String,
+    },
+    NotASize {
+        place: String,
+        text: String,
+    },
+    NothingFound,
+    NothingStored {
+        site: String,
+    },
+    OneAddressOnly,
+    PictureTellsNothing,
+    Planned {
+        action: Action,
+        path: PathBuf,
+        bytes: Option<u64>,
+    },
+    Quarantined {
+        path: PathBuf,
+    },
+    SameFile {
+        link: String,
+    },
+    ScanLater,
+    SecretFileIsOpen {
+        path: PathBuf,
+    },
+    SidecarsLater,
+    SimRunning {
+        site: String,
+    },
+    Stopping,
+    Sum {
+        fetched: usize,
+        skipped: usize,
+        failed: usize,
+        planned: usize,
+        bytes: u64,
+        elapsed: Duration,
+    },
+    TokenDistrusted {
+        key: &'static str,
+        path: PathBuf,
+    },
+    TokenFlag,
+    TokenInFile {
+        key: String,
+        place: String,
+    },
+    TokenPrompt {
+        site: String,
+    },
+    TokenStoredInFile {
+        path: PathBuf,
+    },
+    TokenStoredInKeyring,
+    TokenUnverified,
+    UnappliedTable {
+        table: String,
+        place: String,
+    },
+    UnknownBaseModel {
+        problem: String,
+    },
+    UnknownKey {
+        key: String,
+        place: String,
+        nearest: Option<&'static str>,
+    },
+    UnknownTable {
+        table: String,
+        place: String,
+        nearest: Option<&'static str>,
+    },
+    Whoami {
+        user: String,
+        source: String,
+    },
+    WrongShape {
+        key: String,
+        place: String,
+    },
+}
+
+impl Message {
+    pub(crate) fn say(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => en::say(self),
+            Lang::Ja => ja::say(self),
+        }
+    }
+}
+
+/// What to do next.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Hint {
+    /// What a user can do about an error of this kind, whatever its cause.
+    Kind(Kind),
+    /// The word that was probably meant.
+    DidYouMean(String),
+    /// Roots of trust are a package of the system.
+    InstallRoots,
+    /// Where tokens belong.
+    KeepTokenOff,
+    /// Two tokens confuse whoever looks for the reason of a refusal.
+    OneToken,
+    /// The verb that lists many models.
+    UseSearch,
+    /// How to see the keys there are.
+    SeeSettings,
+    /// The forms a link may have.
+    LinkForms,
+    /// The clock of the system.
+    SetClock,
+    /// `http` and private addresses.
+    PrivateOrigin,
+}
+
+impl Hint {
+    pub(crate) fn for_kind(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Usage | Kind::Unsupported => None,
+            _ => Some(Self::Kind(kind)),
+        }
+    }
+
+    pub(crate) fn say(&self, lang: Lang) -> String {
+        match lang {
+            Lang::En => en::hint(self),
+            Lang::Ja => ja::hint(self),
+        }
+    }
+}
+
+/// A word of a table's head or of a short list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Label {
+    BaseModel,
+    Commercial,
+    Creator,
+    Derivatives,
+    Disabled,
+    Download,
+    Downloads,
+    EarlyAccess,
+    Error,
+    File,
+    Fine,
+    Hint,
+    Level,
+    Licence,
+    Model,
+    Name,
+    No,
+    NoCredit,
+    OtherLicence,
+    Permanent,
+    Problem,
+    Published,
+    Scan,
+    Size,
+    Status,
+    Tags,
+    TrainedWords,
+    Type,
+    Version,
+    Warning,
+    Yes,
+}
+
+impl Label {
+    pub(crate) fn say(self, lang: Lang) -> &'static str {
+        match lang {
+            Lang::En => en::label(self),
+            Lang::Ja => ja::label(self),
+        }
+    }
+}
+
+/// Seconds with one decimal place.
+fn tenths(elapsed: Duration) -> String {
+    format!("{:.1}", elapsed.as_secs_f64())
+}
+
+fn paths(paths: &[PathBuf], separator: &str) -> String {
+    let shown: Vec<_> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    shown.join(separator)
+}
+
+/// A size for people.
+pub(crate) fn size(bytes: u64) -> String {
+    ByteSize::b(bytes).display().iec().to_string()
+}
+
+/// The candidate most like `word`, if any is like it at all.
+pub(crate) fn nearest<'a>(
+    word: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
+    candidates
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locale_chooses_the_language() {
+        let lang = |pairs: &[(&str, &'static str)]| {
+            Lang::of_locale(|name| {
+                pairs
+                    .iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| *value)
+            })
+        };
+        assert_eq!(lang(&[]), Lang::En);
+        assert_eq!(lang(&[("LANG", "ja_JP.UTF-8")]), Lang::Ja);
+        assert_eq!(lang(&[("LANG", "ja_JP.UTF-8"), ("LC_ALL", "C")]), Lang::En);
+        assert_eq!(lang(&[("LANG", "jam_JM")]), Lang::En);
+    }
+
+    #[test]
+    fn every_kind_has_a_hint_in_both_languages_or_none() {
+        for kind in Kind::ALL.iter().copied() {
+            if let Some(hint) = Hint::for_kind(kind) {
+                assert!(
+                    !hint.say(Lang::En).is_empty() && !hint.say(Lang::Ja).is_empty(),
+                    "{kind:?}"
+                );
+                assert_ne!(hint.say(Lang::En), hint.say(Lang::Ja), "{kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn likeness_has_a_floor() {
+        let known = || ["base-url", "library"].into_iter();
+        assert_eq!(nearest("bas-url", known()), Some("base-url"));
+        assert_eq!(nearest("zzz", known()), None);
+    }
+}

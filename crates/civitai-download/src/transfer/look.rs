@@ -1,0 +1,46 @@
+//! What a transfer would find, without touching it: for plans that are shown before they are carried out.
+
+use super::{Fetched, How, Transfer};
+use crate::commit::Existing;
+use crate::error::{Error, ErrorKind};
+use crate::journal::Journal;
+use crate::part::Part;
+
+/// What is on the disk for a [`Target`](crate::Target).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// Nothing: the file begins with its first byte.
+    Absent,
+    /// A part of it, from an earlier run or from one that is at work now.
+    Partial,
+    /// The file itself, proved as [`Transfer::run`] would prove it.
+    There(Box<Fetched>),
+    /// A different file, or a part of one, has the name.
+    Taken,
+}
+
+impl Transfer {
+    /// Looks what [`run`](Self::run) would find, and changes nothing.
+    ///
+    /// Blocks, and for as long as hashing takes when something has the target's name already. Another process may change
+    /// the answer at any time; `run` looks again.
+    pub fn look(&self) -> Result<Standing, Error> {
+        let journal = Journal::path(&Part::path_for(self.path()));
+        match Journal::identity(&journal)? {
+            Some(identity) if identity == self.target.identity => return Ok(Standing::Partial),
+            Some(_) if self.existing == Existing::Keep => return Ok(Standing::Taken),
+            _ => {}
+        }
+        match self.existing_file_of(None) {
+            Ok(Some((digests, warnings))) => Ok(Standing::There(Box::new(self.fetched(
+                How::Skipped,
+                digests,
+                warnings,
+            )))),
+            Ok(None) => Ok(Standing::Absent),
+            Err(error) if matches!(error.kind(), ErrorKind::Occupied { .. }) => Ok(Standing::Taken),
+            Err(error) => Err(error),
+        }
+    }
+}
