@@ -20,6 +20,7 @@ pub(crate) struct Plan {
     whole: bool,
     active: BTreeMap<SegmentId, Segment>,
     next_id: SegmentId,
+    peak: usize,
 }
 
 pub(crate) type SegmentId = u64;
@@ -56,6 +57,7 @@ impl Plan {
             whole: false,
             active: BTreeMap::new(),
             next_id: 0,
+            peak: 0,
         }
     }
 
@@ -106,12 +108,26 @@ impl Plan {
         Some((id, range))
     }
 
-    /// A fair share of what is missing, from the beginning of the largest hole.
-    fn share(&self, written: &RangeSet, size: u64, slots: u64) -> Option<Range<u64>> {
+    /// True when bytes are missing that no connection fetches.
+    pub(crate) fn has_gap(&self, written: &RangeSet) -> bool {
+        match self.size {
+            None => self.active.is_empty(),
+            Some(size) => self.taken(written).frontier() < size,
+        }
+    }
+
+    /// What is written or being fetched.
+    fn taken(&self, written: &RangeSet) -> RangeSet {
         let mut taken = written.clone();
         self.active
             .values()
             .for_each(|segment| taken.insert(segment.start..segment.end));
+        taken
+    }
+
+    /// A fair share of what is missing, from the beginning of the largest hole.
+    fn share(&self, written: &RangeSet, size: u64, slots: u64) -> Option<Range<u64>> {
+        let taken = self.taken(written);
         let missing: u64 = taken.gaps(size).map(|gap| gap.end - gap.start).sum();
         let hole = taken
             .gaps(size)
@@ -152,6 +168,7 @@ impl Plan {
             segment.opened = true;
             segment.end = segment.end.min(end);
         }
+        self.peak = self.peak.max(self.opened());
     }
 
     /// The answer is the whole file, whatever was asked: the connection starts over at the first byte.
@@ -162,6 +179,12 @@ impl Plan {
             (segment.start, segment.next, segment.end) = (0, 0, size.unwrap_or(u64::MAX));
             segment.opened = true;
         }
+        self.peak = self.peak.max(self.opened());
+    }
+
+    /// The most connections that received bytes at a time.
+    pub(crate) fn peak(&self) -> usize {
+        self.peak
     }
 
     /// `len` bytes arrived. Returns how many of them still belong to this connection, and whether it is done.

@@ -51,7 +51,6 @@ pub(super) struct Run<'a> {
     high_water: u64,
     told: Option<Event>,
     leases: u32,
-    connections: usize,
 }
 
 type LeaseCall<'a> = Pin<Box<dyn Future<Output = Result<Lease, LeaseError>> + Send + 'a>>;
@@ -109,7 +108,6 @@ impl<'a> Run<'a> {
             high_water,
             told: None,
             leases: 0,
-            connections: 0,
         }
     }
 
@@ -130,12 +128,13 @@ impl<'a> Run<'a> {
             tracing::warn!(%error, "what arrived last may have to be fetched again");
         }
         self.tell_progress();
+        let connections = self.shared.plan().peak();
         match ended {
             Ok(()) => Ok(Done {
                 fetched_bytes: self.shared.fetched.load(Ordering::Relaxed),
                 leases: self.leases,
                 retries: self.budget.retries(),
-                connections: self.connections,
+                connections,
                 digests: self.follow.finish(),
                 shared: self.shared,
             }),
@@ -202,8 +201,9 @@ impl<'a> Run<'a> {
             self.held = None;
         }
         let Some(held) = self.held.clone() else {
-            // Those at work keep their connections; only new requests need the new lease.
-            if self.wanted() > self.workers.len() {
+            // Those at work keep their connections; a lease is worth asking for only for bytes that nobody fetches.
+            let written = self.shared.part.written();
+            if self.wanted() > self.workers.len() && self.shared.plan().has_gap(&written) {
                 self.leases += 1;
                 self.lease_call = Some(self.transfer.source.lease());
             }
@@ -474,7 +474,6 @@ impl<'a> Run<'a> {
     fn tell_progress(&mut self) {
         self.note_progress();
         let connections = self.shared.plan().opened();
-        self.connections = self.connections.max(connections);
         let bytes = match self.told {
             Some(Event::Progress { bytes, .. }) => bytes.max(self.shared.part.bytes()),
             _ => self.shared.part.bytes(),
