@@ -9,6 +9,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod ledger;
 mod lint;
 mod run;
 mod test;

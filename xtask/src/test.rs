@@ -2,10 +2,12 @@
 
 use anyhow::Result;
 
+use crate::ledger::Ledger;
 use crate::run::{Report, cargo, has_subcommand, variable};
 
 pub(crate) fn run() -> Result<Report> {
     let mut report = Report::default();
+    let ledger = Ledger::open()?;
     // The end-to-end tests start the binary; no test target makes cargo build it.
     report.step(
         "the binary and the example programs",
@@ -33,6 +35,7 @@ pub(crate) fn run() -> Result<Report> {
         "examples in the documentation",
         &mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]),
     )?;
+    ledger.judge(&mut report)?;
     if variable("CIVITAI_CORPUS").is_none() {
         report.skip("recorded payloads: corpus: not set (CIVITAI_CORPUS names their folder)");
     }

@@ -1,8 +1,9 @@
 //! The simulator as a whole: started, asked for its addresses, shut down.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::{fmt, io};
 
@@ -16,7 +17,7 @@ use crate::clock::Clock;
 use crate::control::Control;
 use crate::fault::{Faults, Listener};
 use crate::payloads::Payloads;
-use crate::record::Log;
+use crate::record::{Log, Summary};
 use crate::sign::Signer;
 use crate::site::World;
 use crate::state::{Backend, State, User};
@@ -39,6 +40,7 @@ pub struct Sim {
     _dead: TcpSocket,
     stop: CancellationToken,
     tasks: JoinSet<()>,
+    ledger: Option<PathBuf>,
 }
 
 /// What a simulator is started with.
@@ -50,6 +52,7 @@ pub struct Builder {
     payloads: Option<PathBuf>,
     clock: Option<Clock>,
     state: Option<State>,
+    ledger: Option<PathBuf>,
 }
 
 impl Builder {
@@ -80,6 +83,13 @@ impl Builder {
     /// The catalogue to begin with, instead of the seeded one.
     pub fn state(mut self, state: State) -> Self {
         self.state = Some(state);
+        self
+    }
+
+    /// A file to which one line of JSON is added when the simulator ends: the sums of what its storages saw, so that a
+    /// whole run of many simulators can be judged at once. Default: none.
+    pub fn ledger(mut self, file: impl Into<PathBuf>) -> Self {
+        self.ledger = Some(file.into());
         self
     }
 
@@ -154,6 +164,7 @@ impl Builder {
             _dead: dead,
             stop,
             tasks,
+            ledger: self.ledger,
         })
     }
 }
@@ -254,12 +265,37 @@ impl Sim {
     }
 }
 
+impl Drop for Sim {
+    fn drop(&mut self) {
+        let Some(ledger) = &self.ledger else { return };
+        if let Err(error) = note(ledger, &self.log().summary()) {
+            tracing::warn!(%error, "the ledger misses a simulator");
+        }
+    }
+}
+
 impl fmt::Debug for Sim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sim")
             .field("site_url", &self.site_url.as_str())
             .finish_non_exhaustive()
     }
+}
+
+/// Adds one line in one write, so that simulators of several processes may share the file.
+fn note(ledger: &Path, seen: &Summary) -> io::Result<()> {
+    let line = json!({
+        "requests": seen.requests_to("/{object}"),
+        "authorization": seen.storage_authorization,
+        "cookies": seen.storage_cookies,
+        "tokens": seen.storage_tokens + seen.site_url_tokens,
+        "heads": seen.heads,
+    });
+    let mut file = fs_err::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(ledger)?;
+    file.write_all(format!("{line}\n").as_bytes())
 }
 
 async fn bind(port: u16) -> io::Result<(TcpListener, Url)> {

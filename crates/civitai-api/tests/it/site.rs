@@ -27,7 +27,15 @@ pub(crate) fn client_at(origin: &url::Url) -> Builder {
 }
 
 pub(crate) async fn started() -> Sim {
-    Sim::builder().seed(1).start().await.expect("loopback")
+    Sim::builder()
+        .seed(1)
+        .ledger(concat!(
+            env!("CARGO_TARGET_TMPDIR"),
+            "/storage-ledger.jsonl"
+        ))
+        .start()
+        .await
+        .expect("loopback")
 }
 
 /// Starts the simulator and a client without a token.

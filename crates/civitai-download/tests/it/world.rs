@@ -59,6 +59,10 @@ impl World {
         let sim = Sim::builder()
             .seed(SEED)
             .state(state)
+            .ledger(concat!(
+                env!("CARGO_TARGET_TMPDIR"),
+                "/storage-ledger.jsonl"
+            ))
             .start()
             .await
             .expect("the simulator starts");
