@@ -115,6 +115,8 @@ pub(crate) enum Verb {
     Completions(CompletionsArgs),
     /// Show, change and check the settings
     Config(ConfigArgs),
+    /// Show the main job on a simulator: no network, no token
+    Demo,
     /// Check settings, token, disk and network, and say what to mend
     Doctor(DoctorArgs),
     /// Fetch and prove any address, without Civitai

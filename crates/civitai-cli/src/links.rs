@@ -117,10 +117,12 @@ fn read_list(from: impl io::Read, path: PathBuf) -> Result<String, Failure> {
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
+    let text = match error.source() {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
-    }
+    };
+    // Somebody pasted a token where a link belongs, and it must not stay on the screen.
+    redact_text(&text).into_owned()
 }
 
 /// About a million links.

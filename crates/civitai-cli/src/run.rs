@@ -115,13 +115,14 @@ fn dispatch(
 
 fn run_with(verb: Verb, session: &Session) -> Outcome {
     match verb {
+        Verb::Demo => with_runtime(session, commands::demo::run(session)),
         Verb::Fetch(args) => with_runtime(session, commands::fetch::run(args, session)),
         Verb::Get(args) => with_runtime(session, commands::get::run(args, session)),
         Verb::Hash(args) => with_runtime(session, commands::hash::run(args, session)),
         Verb::Info(args) => with_runtime(session, commands::info::run(args, session)),
         Verb::Login(args) => with_runtime(session, commands::login::login(args, session)),
         Verb::Logout => commands::login::logout(session),
-        Verb::Resolve(args) => commands::resolve::run(&args, session),
+        Verb::Resolve(args) => with_runtime(session, commands::resolve::run(&args, session)),
         Verb::Search(args) => with_runtime(session, commands::search::run(*args, session)),
         Verb::Sim(args) => with_runtime(session, commands::sim::run(args, session)),
         Verb::Whoami => with_runtime(session, commands::login::whoami(session)),

@@ -115,6 +115,24 @@ pub(crate) enum Message {
         message: String,
         place: String,
     },
+    DemoAgain,
+    DemoBegins {
+        site: String,
+    },
+    DemoBroken {
+        code: u8,
+    },
+    DemoCommand {
+        words: String,
+    },
+    DemoEnds {
+        files: usize,
+        leases: u64,
+        bytes: u64,
+        leaks: u64,
+    },
+    DemoFaults,
+    DemoInterrupt,
     DoctorAccount {
         user: String,
     },

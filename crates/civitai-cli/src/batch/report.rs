@@ -325,7 +325,8 @@ impl<'a> Report<'a> {
             };
             self.printer.say(&message);
         }
-        if exit == Exit::Interrupted {
+        // Each interrupted file has said so itself.
+        if exit == Exit::Interrupted && sums.interrupted == 0 {
             let interrupted = Failure::interrupted();
             self.printer.fail(&interrupted);
         }

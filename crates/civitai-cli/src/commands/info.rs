@@ -17,7 +17,7 @@ pub(crate) async fn run(args: InfoArgs, session: &Session) -> Outcome {
         let link = civitai_security::redact_text(&args.link).into_owned();
         Failure::usage(Message::BadLink {
             link,
-            problem: error.to_string(),
+            problem: civitai_security::redact_text(&error.to_string()).into_owned(),
         })
         .with_hint(Hint::LinkForms)
     })?;

@@ -1,52 +1,121 @@
 //! `resolve`.
 
-use civitai_api::Link;
+use civitai_api::link::Target;
+use civitai_api::{Client, Found, Link};
 use serde_json::{Map, Value, json};
 
 use crate::args::ResolveArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::links::{self, Entry};
+use crate::network;
 use crate::printer::{Unwritable, printable};
 use crate::session::{Outcome, Session};
 
-pub(crate) fn run(args: &ResolveArgs, session: &Session) -> Outcome {
+pub(crate) async fn run(args: &ResolveArgs, session: &Session) -> Outcome {
     let printer = &session.printer;
+    let client = if args.online {
+        Some(network::site(session)?)
+    } else {
+        None
+    };
     let mut outcomes = Vec::new();
     for entry in links::expand(
         &args.links.links,
         &session.settings.base_url,
         printer.lang(),
     ) {
-        match &entry.link {
-            Ok(link) if printer.is_json() => printer.record("link", &link.to_json())?,
-            Ok(link) => printer.data(&sentence(link))?,
-            Err(failure) => report(&entry, failure, session)?,
-        }
-        outcomes.push(
-            entry
-                .link
-                .map_or_else(|failure| failure.exit(), |_| Exit::Done),
-        );
+        let Entry { text, link } = entry;
+        let answer = match (link, &client) {
+            (Ok(link), Some(client)) => ask(&link, client, session)
+                .await
+                .map(|fields| (link, fields)),
+            (Ok(link), None) => {
+                let fields = link.to_json();
+                Ok((link, fields))
+            }
+            (Err(failure), _) => Err(failure),
+        };
+        let outcome = match answer {
+            Ok((_, fields)) if printer.is_json() => {
+                printer.record("link", &fields).map(|()| Exit::Done)
+            }
+            Ok((link, fields)) => printer.data(&sentence(&link, &fields)).map(|()| Exit::Done),
+            Err(failure) => report(&text, &failure, session).map(|()| failure.exit()),
+        };
+        outcomes.push(outcome?);
     }
     Ok(Exit::of_items(&outcomes))
 }
 
+/// What the link says, completed and corrected by what the site knows.
+async fn ask(
+    link: &Link,
+    client: &Client,
+    session: &Session,
+) -> Result<Map<String, Value>, Failure> {
+    let mut fields = link.to_json();
+    if link.caveat().is_some() || matches!(link.target(), Target::Unsupported(_)) {
+        return Ok(fields);
+    }
+    let found = session
+        .cancel
+        .run_until_cancelled(client.look_up(link))
+        .await
+        .ok_or_else(Failure::interrupted)?;
+    match found.map_err(|error| network::failure(&error))? {
+        Found::Model(model) => {
+            fields.insert("kind".into(), "model".into());
+            fields.insert("modelId".into(), model.id.get().into());
+            if let Some(version) = model.default_version() {
+                fields.insert("versionId".into(), version.id.get().into());
+            }
+        }
+        Found::Version { version, file, .. } => {
+            fields.insert(
+                "kind".into(),
+                if file.is_some() { "file" } else { "version" }.into(),
+            );
+            fields.shift_remove("modelId");
+            if let Some(model) = version.owner() {
+                fields.insert("modelId".into(), model.get().into());
+            }
+            fields.insert("versionId".into(), version.id.get().into());
+            if let Some(file) = file {
+                fields.insert("fileId".into(), file.get().into());
+            }
+        }
+        Found::Versions(ids) => {
+            fields.insert(
+                "versionIds".into(),
+                ids.iter().map(|id| Value::from(id.get())).collect(),
+            );
+        }
+        _ => {}
+    }
+    fields.insert("ambiguous".into(), false.into());
+    Ok(fields)
+}
+
 /// A bad link keeps its place among the answers.
-fn report(entry: &Entry, failure: &Failure, session: &Session) -> Result<(), Unwritable> {
+fn report(text: &str, failure: &Failure, session: &Session) -> Result<(), Unwritable> {
     let printer = &session.printer;
     printer.fail(failure);
     if printer.is_json() {
         let error = failure.to_json(printer.lang());
-        printer.record("error", &json!({ "input": entry.text, "error": error }))?;
+        printer.record("error", &json!({ "input": text, "error": error }))?;
     }
     Ok(())
 }
 
 /// `LINK  kind  field value, …`, and what cannot be done with it.
-fn sentence(link: &Link) -> String {
-    let fields: Vec<_> = link.to_json().iter().filter_map(field).collect();
-    let mut text = format!("{}  {}", printable(link.input()), link.kind());
+fn sentence(link: &Link, fields: &Map<String, Value>) -> String {
+    let kind = fields
+        .get("kind")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let fields: Vec<_> = fields.iter().filter_map(field).collect();
+    let mut text = format!("{}  {kind}", printable(link.input()));
     if !fields.is_empty() {
         text = format!("{text}  {}", printable(&fields.join(", ")));
     }

@@ -200,7 +200,7 @@ fn row(model: &Model) -> Vec<String> {
         .and_then(|creator| creator.username.clone());
     vec![
         model.id.to_string(),
-        model.name.clone(),
+        shorten(&model.name),
         model
             .kind
             .as_ref()
@@ -210,3 +210,13 @@ fn row(model: &Model) -> Vec<String> {
         downloads.map_or_else(|| "-".to_owned(), |count| count.to_string()),
     ]
 }
+
+/// A title that fills a terminal by itself helps nobody; the whole of it is in the JSON.
+fn shorten(name: &str) -> String {
+    match name.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => format!("{}…", name[..end].trim_end()),
+        None => name.to_owned(),
+    }
+}
+
+const LONGEST_NAME: usize = 60;

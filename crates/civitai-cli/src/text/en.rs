@@ -39,6 +39,30 @@ pub(super) fn say(message: &Message) -> String {
         }
         Message::ConfigSaved { key, path } => format!("{key} saved in {}", path.display()),
         Message::Crashed { message, place } => format!("this is a bug: {message} ({place})"),
+        Message::DemoAgain => {
+            "\nagain: what is there is verified, and nothing is asked of the storage".to_owned()
+        }
+        Message::DemoBegins { site } => {
+            format!("a simulator of Civitai runs at {site}; nothing leaves this machine")
+        }
+        Message::DemoBroken { code } => format!("a step ended with {code}, which it should not"),
+        Message::DemoCommand { words } => format!("\n$ civitai-dl {words}"),
+        Message::DemoEnds {
+            files,
+            leases,
+            bytes,
+            leaks,
+        } => format!(
+            "\n{files} files cost {leases} leases and {} of traffic; storage saw {leaks} tokens, cookies or HEADs",
+            size(*bytes)
+        ),
+        Message::DemoFaults => {
+            "\nfrom now on connections are reset, a server stalls, a lease expires, storages change"
+                .to_owned()
+        }
+        Message::DemoInterrupt => {
+            "\na transfer is interrupted on the way, then the same command goes on".to_owned()
+        }
         Message::DoctorAccount { user } => format!("the site knows the token as {user}"),
         Message::DoctorClock => "this machine's clock agrees with the site's".to_owned(),
         Message::DoctorClockOff { skew } => {

@@ -34,6 +34,18 @@ pub(super) fn say(message: &Message) -> String {
         Message::Crashed { message, place } => {
             format!("プログラムの不具合です: {message} ({place})")
         }
+        Message::DemoAgain => "\nもう一度: あるものは検証し、ストレージには何も求めません".to_owned(),
+        Message::DemoBegins { site } => format!("Civitai のシミュレーターが {site} で動いています。外部とは通信しません"),
+        Message::DemoBroken { code } => format!("ある手順が想定外の {code} で終わりました"),
+        Message::DemoCommand { words } => format!("\n$ civitai-dl {words}"),
+        Message::DemoEnds { files, leases, bytes, leaks } => format!(
+            "\n{files} ファイル、リース {leases} 回、通信量 {}。ストレージに届いたトークン、Cookie、HEAD は {leaks} 件",
+            size(*bytes)
+        ),
+        Message::DemoFaults => {
+            "\nここからは接続の切断、サーバーの停止、リースの期限切れ、ストレージの切り替えが起こります".to_owned()
+        }
+        Message::DemoInterrupt => "\n取得を途中で中断し、同じコマンドで続きから再開します".to_owned(),
         Message::DoctorAccount { user } => format!("サイトはこのトークンを {user} のものと認識しています"),
         Message::DoctorClock => "時計はサイトと合っています".to_owned(),
         Message::DoctorClockOff { skew } => format!("時計が {} 秒ずれています", skew.as_secs()),
