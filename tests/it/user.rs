@@ -162,8 +162,12 @@ impl Site {
             .enable_all()
             .build()
             .expect("the machine lets tests work");
+        let builder = Sim::builder().seed(1).ledger(concat!(
+            env!("CARGO_TARGET_TMPDIR"),
+            "/storage-ledger.jsonl"
+        ));
         let sim = runtime
-            .block_on(Sim::builder().seed(1).start())
+            .block_on(builder.start())
             .expect("the machine lets tests work");
         let url = sim.site_url().to_string();
         Self {
