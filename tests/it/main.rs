@@ -7,7 +7,10 @@ mod fetch;
 mod get;
 mod hash;
 mod info;
+#[path = "../../crates/civitai-api/tests/it/leaves.rs"]
+mod leaves;
 mod login;
+mod payloads;
 mod resolve;
 mod search;
 mod secrets;
