@@ -3,6 +3,8 @@
 mod bodies;
 mod canned;
 mod corpus;
+mod dual;
+mod hostile_json;
 mod leaves;
 mod links;
 mod listings;
@@ -13,5 +15,6 @@ mod redirects;
 mod requests;
 mod round_trip;
 mod routes;
+mod schemes;
 mod selection;
 mod site;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use civitai_api::{Client, Error, ErrorKind, RedirectProblem, Secret};
+use civitai_security::UnsafeAddress;
 use url::Url;
 
 use crate::canned::{Canned, json, redirect};
@@ -175,6 +176,36 @@ async fn a_name_is_judged_by_the_address_that_is_connected_to() {
     );
     assert!(!error.is_transient());
     assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+/// The first answer may be connected to and the second may not: a second lookup for the same connection, by whoever
+/// connects, would be refused or go astray.
+#[tokio::test]
+async fn h06_the_address_that_was_judged_is_the_one_connected_to() {
+    let server = Canned::start_at(Ipv4Addr::new(127, 0, 0, 2), vec![json("{}")]).await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let port = server.url().port().expect("a port");
+    let origin: Url = format!("http://localhost:{port}").parse().expect("a URL");
+    let client = client_at(&origin)
+        .token(Secret::new(TOKEN.to_owned()))
+        .lookup(move |_| {
+            let address = match counter.fetch_add(1, Ordering::SeqCst) {
+                0 => [127, 0, 0, 2],
+                _ => [10, 0, 0, 1],
+            };
+            async move { Ok(vec![(address, 0).into()]) }
+        })
+        .build()
+        .expect("a client");
+    client.enums().await.expect("the judged address answers");
+    let error = client.enums().await.expect_err("a private address");
+    assert_eq!(error.code(), "unsafe_address", "{error}");
+    assert!(
+        matches!(UnsafeAddress::find(&error), Some(UnsafeAddress::Special { ip, .. }) if ip.to_string() == "10.0.0.1"),
+        "{error:?}"
+    );
+    assert_eq!((asked.load(Ordering::SeqCst), server.seen().len()), (2, 1));
 }
 
 #[tokio::test]
