@@ -1,8 +1,13 @@
 //! Integration tests of this crate, in one binary.
 
+// One server for both crates that have to keep `https` apart from `http`.
+#[path = "../../../civitai-api/tests/it/dual.rs"]
+mod dual;
 mod faults;
 mod get;
 mod hostile;
+mod origins;
+mod quirks;
 mod resume;
 mod server;
 mod world;

@@ -67,6 +67,7 @@ const CHILD_STOP: &str = "CHILD_STOP";
 #[ignore = "the other half of the tests that kill a process"]
 async fn child() {
     let Ok(url) = std::env::var(CHILD_URL) else {
+        eprintln!("skipped: no parent to fetch for");
         return;
     };
     let variable = |name| std::env::var(name).expect("set by the parent");

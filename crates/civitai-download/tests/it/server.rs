@@ -15,6 +15,11 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    pub(crate) fn new(head: String) -> Self {
+        let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        Self { path, head }
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (known, value) = line.split_once(':')?;
@@ -65,9 +70,7 @@ impl Server {
                             Err(_) => return,
                         }
                     }
-                    let head = String::from_utf8_lossy(&head).into_owned();
-                    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-                    let request = Request { path, head };
+                    let request = Request::new(String::from_utf8_lossy(&head).into_owned());
                     let count = {
                         let mut seen = seen.lock().expect("no panic");
                         seen.push(request.clone());

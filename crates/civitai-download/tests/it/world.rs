@@ -155,6 +155,33 @@ impl World {
         );
     }
 
+    /// Every byte was asked for once, but for ends of ranges that another connection took over.
+    ///
+    /// That can happen only to a connection that was watched for a second, and its price is what was on its way: on
+    /// loopback as much as the kernel's buffers hold. So a slow machine may see it and a fast one must not.
+    pub(crate) fn assert_asked_once(&self, fetched: &Fetched) {
+        let mut asked: Vec<(u64, u64)> = self
+            .sim
+            .log()
+            .entries()
+            .iter()
+            .filter(|entry| entry.listener.is_storage())
+            .map(|entry| {
+                let range = entry.range.as_deref().and_then(|range| {
+                    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+                    Some((first.parse().ok()?, last.parse().ok()?))
+                });
+                range.expect("every request names its range")
+            })
+            .collect();
+        asked.sort_unstable();
+        for pair in asked.windows(2) {
+            let ((_, last), (next_first, next_last)) = (pair[0], pair[1]);
+            let taken_over = last >= next_last && fetched.elapsed >= Duration::from_secs(1);
+            assert!(last < next_first || taken_over, "{asked:?}: {fetched:?}");
+        }
+    }
+
     /// The names of what is in the folder.
     pub(crate) fn names(&self) -> Vec<String> {
         names(self.folder.path())
