@@ -1,6 +1,7 @@
 //! The name a file gets when it is downloaded.
 
 use crate::state::{File, Model, Version};
+use crate::vocabulary::FILE_ROLES;
 
 /// The download name of a file: an override, the stored name, or one made of model and version.
 pub(crate) fn download_name(model: &Model, version: &Version, file: &File) -> String {
@@ -15,7 +16,7 @@ pub(crate) fn computed_name(model: &Model, version: &Version, file: &File) -> St
     let stored = file.name.clone();
     let model_part = condense(&model.name);
     let keeps_name = matches!(model.kind.as_str(), "LORA" | "LoCon") || model_part.is_empty();
-    if keeps_name || !ROLES.contains(&file.kind.as_str()) {
+    if keeps_name || !FILE_ROLES.contains(&file.kind.as_str()) {
         return stored;
     }
     let version_part = condense(&without(&version.name, &model_part));
@@ -104,27 +105,6 @@ fn without(text: &str, word: &str) -> String {
     rest.push_str(&text[at..]);
     rest
 }
-
-/// The file roles the site knows; a file of any other keeps its stored name.
-pub(crate) const ROLES: [&str; 17] = [
-    "Model",
-    "Text Encoder",
-    "Vision Encoder",
-    "Pruned Model",
-    "Negative",
-    "Training Data",
-    "VAE",
-    "Config",
-    "Archive",
-    "UNet",
-    "Diffusion Model",
-    "CLIPVision",
-    "ControlNet",
-    "Workflow",
-    "Upscaler",
-    "Enhancement LoRA",
-    "Other",
-];
 
 #[cfg(test)]
 mod tests {

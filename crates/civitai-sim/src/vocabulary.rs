@@ -124,6 +124,27 @@ pub(crate) const AVAILABILITIES: [&str; 4] = ["Public", "Unsearchable", "Private
 /// `type` of pictures.
 pub(crate) const MEDIA_TYPES: [&str; 3] = ["image", "video", "audio"];
 
+/// `type` of files. Stored as free text, so others occur; a file of any other keeps its stored name.
+pub(crate) const FILE_ROLES: [&str; 17] = [
+    "Model",
+    "Text Encoder",
+    "Vision Encoder",
+    "Pruned Model",
+    "Negative",
+    "Training Data",
+    "VAE",
+    "Config",
+    "Archive",
+    "UNet",
+    "Diffusion Model",
+    "CLIPVision",
+    "ControlNet",
+    "Workflow",
+    "Upscaler",
+    "Enhancement LoRA",
+    "Other",
+];
+
 /// `format` of files.
 pub(crate) const FILE_FORMATS: [&str; 7] = [
     "SafeTensor",

@@ -2,7 +2,7 @@
 
 use crate::http::Request;
 use crate::state::FilePreferences;
-use crate::vocabulary::FILE_FORMATS;
+use crate::vocabulary::{FILE_FORMATS, FILE_ROLES};
 
 /// A request whose query the site's validator accepts.
 #[derive(Debug)]
@@ -67,26 +67,6 @@ impl Wish {
         }
     }
 }
-
-const FILE_ROLES: [&str; 17] = [
-    "Model",
-    "Text Encoder",
-    "Vision Encoder",
-    "Pruned Model",
-    "Negative",
-    "Training Data",
-    "VAE",
-    "Config",
-    "Archive",
-    "UNet",
-    "Diffusion Model",
-    "CLIPVision",
-    "ControlNet",
-    "Workflow",
-    "Upscaler",
-    "Enhancement LoRA",
-    "Other",
-];
 
 #[cfg(test)]
 mod tests {

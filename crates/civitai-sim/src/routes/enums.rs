@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
-use crate::file_name::ROLES;
 use crate::http::Response;
 use crate::routes::ok;
-use crate::vocabulary::{BASE_MODEL_TYPES, BASE_MODELS, MODEL_TYPES};
+use crate::vocabulary::{BASE_MODEL_TYPES, BASE_MODELS, FILE_ROLES, MODEL_TYPES};
 
 pub(super) fn all() -> Response {
     let names = |hidden_too: bool| -> Vec<&str> {
@@ -17,7 +16,7 @@ pub(super) fn all() -> Response {
     };
     ok(&json!({
         "ModelType": MODEL_TYPES,
-        "ModelFileType": ROLES,
+        "ModelFileType": FILE_ROLES,
         "ActiveBaseModel": names(false),
         "BaseModel": names(true),
         "BaseModelType": BASE_MODEL_TYPES,
