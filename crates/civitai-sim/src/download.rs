@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use self::denial::Denial;
+pub(crate) use self::denial::Denial;
 use self::query::Wish;
 use crate::choice;
 use crate::fault::{Knob, Outage};
@@ -114,18 +114,22 @@ fn resolve(
     Ok(Response::redirect(307, &misdirected(world, hits, url)))
 }
 
-/// Rows 4 to 11 of the site's decision, and what is needed for the rest.
-fn find(state: &State, user: Option<&User>, wish: &Wish, now: Timestamp) -> Result<Found, Denial> {
-    let (model, version) = state.find_version(wish.version).ok_or(Denial::NotFound)?;
-    let privileged = user.is_some_and(|user| user.id == model.user_id || user.moderator);
-    if model.poi && !privileged {
+/// Rows 4 to 10 of the site's decision: whether this caller may have the version's files at all.
+pub(crate) fn permit(
+    state: &State,
+    user: Option<&User>,
+    (model, version): (&Model, &Version),
+    now: Timestamp,
+) -> Result<(), Denial> {
+    let owner = user.is_some_and(|user| user.id == model.user_id);
+    if model.poi && !owner {
         return Err(Denial::NotFound);
     }
     if model.mode == Some(Mode::Archived) {
         return Err(Denial::Archived);
     }
     let published = model.status == Status::Published && version.status == Status::Published;
-    if model.status == Status::Deleted || (!published && !privileged) {
+    if model.status == Status::Deleted || (!published && !owner) {
         return Err(Denial::NotFound);
     }
     if version.usage_control != UsageControl::Download {
@@ -134,6 +138,7 @@ fn find(state: &State, user: Option<&User>, wish: &Wish, now: Timestamp) -> Resu
     if user.is_none() && (version.require_auth || !state.switches.anonymous_downloads) {
         return Err(Denial::LoginRequired);
     }
+    let privileged = is_privileged(user, model);
     let bought = user.is_some_and(|user| user.purchases.contains(&version.id));
     if let Some(gate) = version.gate(now).filter(|_| !bought && !privileged) {
         return Err(Denial::EarlyAccess {
@@ -141,15 +146,24 @@ fn find(state: &State, user: Option<&User>, wish: &Wish, now: Timestamp) -> Resu
         });
     }
     let private = [model.availability, version.availability].contains(&Availability::Private);
-    if private && !privileged {
-        return Err(if user.is_some() {
-            Denial::NoGrant
-        } else {
-            Denial::LoginRequired
-        });
+    match user {
+        _ if !private || privileged => Ok(()),
+        Some(_) => Err(Denial::NoGrant),
+        None => Err(Denial::LoginRequired),
     }
+}
+
+/// Whether the caller sees files that are not public, and passes gates unbought.
+pub(crate) fn is_privileged(user: Option<&User>, model: &Model) -> bool {
+    user.is_some_and(|user| user.id == model.user_id || user.moderator)
+}
+
+/// Rows 4 to 11 of the site's decision, and what is needed for the rest.
+fn find(state: &State, user: Option<&User>, wish: &Wish, now: Timestamp) -> Result<Found, Denial> {
+    let (model, version) = state.find_version(wish.version).ok_or(Denial::NotFound)?;
+    permit(state, user, (model, version), now)?;
     let (model, version, file) =
-        choose(state, user, privileged, wish, (model, version)).ok_or(Denial::NotFound)?;
+        choose(state, user, wish, (model, version)).ok_or(Denial::NotFound)?;
     Ok(Found {
         file: file.id,
         object: Object {
@@ -168,10 +182,10 @@ fn find(state: &State, user: Option<&User>, wish: &Wish, now: Timestamp) -> Resu
 fn choose<'a>(
     state: &'a State,
     user: Option<&User>,
-    privileged: bool,
     wish: &Wish,
     (model, version): (&'a Model, &'a Version),
 ) -> Option<(&'a Model, &'a Version, &'a File)> {
+    let privileged = is_privileged(user, model);
     let mut visible = version
         .files
         .iter()

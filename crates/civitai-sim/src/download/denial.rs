@@ -7,7 +7,7 @@ use crate::http::Response;
 
 /// Why there is no file, in the order in which the site finds out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Denial {
+pub(crate) enum Denial {
     Blocked,
     Quota,
     /// The validator's words.

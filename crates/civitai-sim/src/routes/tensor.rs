@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::content::Content;
+use crate::content::{Content, Kind};
+use crate::download::{self, Denial};
 use crate::http::{Request, Response};
 use crate::routes::body::object;
 use crate::routes::params::{Params, path_id, refused};
 use crate::routes::{Site, error, ok};
-use crate::state::{Mode, Status, UsageControl};
 
 pub(super) fn metadata(
     site: &Site<'_>,
@@ -31,10 +31,8 @@ pub(super) fn metadata(
         Err(refusal) => return refusal,
     };
     let tensors = match content.kind() {
-        crate::content::Kind::SafeTensors => {
-            safetensors(content).map(|tensors| ("SafeTensor", tensors))
-        }
-        crate::content::Kind::Gguf => Some(("GGUF", vec![gguf(content)])),
+        Kind::SafeTensors => safetensors(content).map(|tensors| ("SafeTensor", tensors)),
+        Kind::Gguf => Some(("GGUF", vec![gguf(content)])),
         _ => return error(400, "Unsupported file format"),
     };
     let Some((format, tensors)) = tensors else {
@@ -46,35 +44,14 @@ pub(super) fn metadata(
 
 /// The same questions as for a download, with other answers.
 fn allowed<'a>(site: &'a Site<'_>, user: Option<u32>, id: u32) -> Result<&'a Content, Response> {
-    let Some((model, version, file)) = site.state.find_file(id) else {
-        return Err(error(404, "File not found"));
-    };
-    let owner = user == Some(model.user_id);
-    let bought = user
-        .and_then(|id| site.state.user(id))
-        .is_some_and(|user| user.purchases.contains(&version.id));
-    if model.poi && !owner {
-        return Err(error(404, "File not found"));
-    }
-    if model.mode == Some(Mode::Archived) {
-        return Err(error(410, "Model archived, not available for download"));
-    }
-    if model.status == Status::Deleted || !file.is_public() {
-        return Err(error(404, "File not found"));
-    }
-    if !owner && (model.status != Status::Published || version.status != Status::Published) {
-        return Err(error(404, "File not found"));
-    }
-    let free = site.state.switches.anonymous_downloads && !version.require_auth;
-    let shut = version.gate(site.now).is_some() && !bought && !owner;
-    let refused = version.usage_control != UsageControl::Download
-        || (user.is_none() && !free)
-        || shut
-        || (!model.is_public() && !owner);
-    if refused {
-        Err(error(403, "Forbidden"))
-    } else {
-        Ok(&file.content)
+    let missing = || error(404, "File not found");
+    let (model, version, file) = site.state.find_file(id).ok_or_else(missing)?;
+    let user = user.and_then(|id| site.state.user(id));
+    match download::permit(site.state, user, (model, version), site.now) {
+        Ok(()) if file.is_public() || download::is_privileged(user, model) => Ok(&file.content),
+        Ok(()) | Err(Denial::NotFound) => Err(missing()),
+        Err(Denial::Archived) => Err(error(410, "Model archived, not available for download")),
+        Err(_) => Err(error(403, "Forbidden")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a download of each seeded case comes to.
 
-use civitai_sim::seed::{self, Account, BUYER, Case, OWNER, PICKY, PLAIN};
+use civitai_sim::seed::{self, Account, BUYER, Case, MODERATOR, OWNER, PICKY, PLAIN};
 use serde_json::json;
 
 use crate::site::{Answer, Site, find};
@@ -27,11 +27,12 @@ fn resolved(site: &Site, answer: &Answer) -> String {
 #[tokio::test]
 async fn each_case_ends_as_the_seed_says() {
     let site = Site::start().await;
-    let outcomes: [(Case, Account, u16); 22] = [
+    let outcomes: [(Case, Account, u16); 25] = [
         (seed::LORA, PLAIN, 307),
         (seed::EMBEDDING, PLAIN, 307),
         (seed::TIMED_GATE, PLAIN, 403),
         (seed::TIMED_GATE, BUYER, 307),
+        (seed::TIMED_GATE, MODERATOR, 307),
         (seed::PERMANENT_GATE, PLAIN, 403),
         (seed::PERMANENT_GATE, BUYER, 307),
         (seed::EXPIRED_GATE, PLAIN, 307),
@@ -40,9 +41,11 @@ async fn each_case_ends_as_the_seed_says() {
         (seed::TAKEN_DOWN, PLAIN, 307),
         (seed::MATURE, PLAIN, 307),
         (seed::REAL_PERSON, PLAIN, 404),
+        (seed::REAL_PERSON, MODERATOR, 404),
         (seed::REAL_PERSON, OWNER, 307),
         (seed::DELETED, PLAIN, 404),
         (seed::UNPUBLISHED, PLAIN, 404),
+        (seed::UNPUBLISHED, MODERATOR, 404),
         (seed::UNPUBLISHED, OWNER, 307),
         (seed::PRIVATE, PLAIN, 403),
         (seed::PRIVATE, OWNER, 307),

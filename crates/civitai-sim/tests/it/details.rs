@@ -1,6 +1,7 @@
 //! One model, one version, one file.
 
-use civitai_sim::seed::{self, BUYER, OWNER, PLAIN};
+use civitai_sim::seed::{self, BUYER, MODERATOR, OWNER, PLAIN};
+use civitai_sim::state::Availability;
 use serde_json::{Value, json};
 
 use crate::site::{Site, find, keys};
@@ -371,12 +372,33 @@ async fn tensor_metadata_is_read_from_the_file_by_those_who_may_have_it() {
             "file {file}"
         );
     }
-    assert_eq!(
-        site.get_as(BUYER, &path(seed::TIMED_GATE.file(0)))
-            .await
-            .status,
-        200
-    );
+}
+
+#[tokio::test]
+async fn whoever_may_download_a_file_may_read_its_tensors() {
+    let site = Site::start().await;
+    site.sim
+        .state()
+        .version_mut(seed::LORA.version(0))
+        .unwrap()
+        .availability = Availability::Private;
+    for (file, account, status) in [
+        (seed::TIMED_GATE.file(0), BUYER, 200),
+        (seed::TIMED_GATE.file(0), MODERATOR, 200),
+        (seed::HIDDEN_PRIMARY.file(0), OWNER, 200),
+        (seed::LORA.file(0), PLAIN, 403),
+        (seed::LORA.file(0), OWNER, 200),
+        (seed::GENERATION_ONLY.file(0), OWNER, 403),
+        (seed::UNPUBLISHED.file(0), MODERATOR, 404),
+    ] {
+        let path = format!("model-files/{file}/tensor-metadata");
+        assert_eq!(
+            site.get_as(account, &path).await.status,
+            status,
+            "file {file} as {}",
+            account.name
+        );
+    }
 }
 
 #[tokio::test]
