@@ -279,6 +279,15 @@ mod tests {
     }
 
     #[test]
+    fn the_levels_of_a_version_are_those_of_its_pictures() {
+        for (_, version) in state(1).versions() {
+            let levels = version.images.iter().map(|image| image.level);
+            let mask = levels.reduce(|mask, level| mask | level);
+            assert_eq!(mask.unwrap_or(version.nsfw_level), version.nsfw_level);
+        }
+    }
+
+    #[test]
     #[ignore = "reads 20 GiB"]
     fn the_digests_of_the_huge_file_are_what_the_seed_says() {
         let state = state(1);

@@ -42,20 +42,14 @@ pub(super) fn fill(state: &mut State) {
         availability: Availability::Private,
         ..simple(PRIVATE, "Private Study")
     });
-    state.add_model(
-        Model {
-            nsfw: true,
-            ..simple(MATURE, "Night Figures")
-        }
-        .with_level(24),
-    );
-    state.add_model(
-        Model {
-            minor: true,
-            ..simple(MINOR, "School Days")
-        }
-        .with_level(5),
-    );
+    state.add_model(Model {
+        nsfw: true,
+        ..pictured(MATURE, "Night Figures", &[8, 16])
+    });
+    state.add_model(Model {
+        minor: true,
+        ..pictured(MINOR, "School Days", &[1, 4])
+    });
     state.add_model(Model {
         poi: true,
         ..simple(REAL_PERSON, "Somebody Known")
@@ -64,7 +58,7 @@ pub(super) fn fill(state: &mut State) {
     state.add_model(edit(disabled, |version| {
         version.usage_control = UsageControl::Generation;
     }));
-    let fresh = simple(UNSCANNED, "Fresh Upload").with_level(0);
+    let fresh = pictured(UNSCANNED, "Fresh Upload", &[0]);
     state.add_model(edit(fresh, |version| {
         for file in &mut version.files {
             file.scanned_at = None;
@@ -76,16 +70,30 @@ pub(super) fn fill(state: &mut State) {
 
 /// A low-rank model of one version and one file of 256 KiB, by [`OWNER`], with a safe picture.
 pub(super) fn simple(case: Case, name: &str) -> Model {
+    pictured(case, name, &[1])
+}
+
+/// Like [`simple`], with a picture of each of these levels.
+fn pictured(case: Case, name: &str, levels: &[u32]) -> Model {
     let stored = format!("{}.safetensors", name.to_lowercase().replace(' ', "_"));
-    let version = Version::new(case.version(0), "v1.0")
+    let mut version = Version::new(case.version(0), "v1.0")
         .with_date(date(case))
-        .with_image(Image {
-            user_id: OWNER.id,
-            created_at: date(case),
-            ..Image::new(case.model * 10)
-        })
         .with_file(File::new(case.file(0), &stored, 256 << 10));
-    model(case, name, "LORA").with_version(version)
+    version.images = showcase(case, levels);
+    model(case, name, "LORA")
+        .with_version(version)
+        .with_level(levels.iter().fold(0, |mask, level| mask | level))
+}
+
+/// The owner's pictures of a model, one of each of these levels.
+fn showcase(case: Case, levels: &[u32]) -> Vec<Image> {
+    let picture = |(nth, &level)| Image {
+        user_id: OWNER.id,
+        created_at: date(case),
+        level,
+        ..Image::new(case.model * 10 + nth)
+    };
+    (0..).zip(levels).map(picture).collect()
 }
 
 /// A model by [`OWNER`] whose counters and dates are its own.
@@ -139,13 +147,9 @@ fn lora() -> Model {
             "watercolour_fields.safetensors",
             3 << 20,
         ));
-    for (nth, level) in (0..).zip([1, 1, 2, 4, 8, 16]) {
-        let image = Image {
-            user_id: OWNER.id,
-            created_at: date(LORA),
-            ..Image::new(LORA.model * 10 + nth)
-        };
-        version = version.with_image(image.with_level(level).with_meta(meta.clone()));
+    version.images = showcase(LORA, &[1, 1, 2, 4, 8, 16]);
+    for image in &mut version.images {
+        image.meta = Some(meta.clone());
     }
     model(LORA, "Watercolour Fields", "LORA")
         .with_tags(&["watercolour", "anime"])
@@ -154,12 +158,8 @@ fn lora() -> Model {
 }
 
 fn checkpoint() -> Model {
-    let first = Version::new(CHECKPOINT.version(0), "v1.0")
+    let mut first = Version::new(CHECKPOINT.version(0), "v1.0")
         .with_date(date(CHECKPOINT))
-        .with_image(Image {
-            user_id: OWNER.id,
-            ..Image::new(CHECKPOINT.model * 10)
-        })
         .with_file(
             File::new(CHECKPOINT.file(0), "mix-fp16.safetensors", 6 << 20).with_metadata(
                 "SafeTensor",
@@ -184,6 +184,7 @@ fn checkpoint() -> Model {
                 .with_kind("Training Data")
                 .with_metadata("Other", "", ""),
         );
+    first.images = showcase(CHECKPOINT, &[1]);
     // The newest release is not the first in the creator's order.
     let second = Version::new(CHECKPOINT.version(1), "v1.1 Preview")
         .with_date(after_start(24 * 30))
