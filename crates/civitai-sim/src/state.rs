@@ -71,6 +71,9 @@ pub(crate) struct Window {
 pub struct Switches {
     /// The spelling of `allowCommercialUse`. Default [`CommercialUseForm::Literal`].
     pub commercial_use: CommercialUseForm,
+    /// The spelling of cursors of `/images`, but for those by model or picture, which are ids. Default
+    /// [`ImageCursorForm::Offset`].
+    pub image_cursors: ImageCursorForm,
     /// Origin in the URLs of `/models/{id}`, which do not follow the request's host. Default: the simulator's own.
     pub configured_origin: Option<String>,
     /// Whether a download without a session is thinkable at all. Default `false`, as the site runs since 2026.
@@ -95,6 +98,7 @@ impl Default for Switches {
     fn default() -> Self {
         Self {
             commercial_use: CommercialUseForm::Literal,
+            image_cursors: ImageCursorForm::Offset,
             configured_origin: None,
             anonymous_downloads: false,
             download_quota: None,
@@ -116,6 +120,16 @@ pub enum CommercialUseForm {
     Literal,
     /// A JSON array: until 2025.
     Array,
+}
+
+/// How the search for pictures spells a place in its results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ImageCursorForm {
+    /// An offset and a moment: `100|1744925337225`.
+    #[default]
+    Offset,
+    /// JSON after a prefix, `bdx:{…}`, full of characters that a query must encode.
+    BitDex,
 }
 
 impl State {

@@ -4,10 +4,11 @@
 //! `meta` in a wrapper. Everything else comes from the search index: any sort, an offset with a moment as cursor,
 //! `meta` flat.
 
+mod cursor;
+
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::content::mix;
@@ -17,6 +18,8 @@ use crate::routes::params::{MAX_ID, Params, in_period, next_page, refused};
 use crate::routes::{Site, busy, error, ok};
 use crate::state::{Image, State, Version};
 use crate::vocabulary::{BASE_MODELS, IMAGE_SORTS, MEDIA_TYPES, PERIODS};
+
+use self::cursor::Place;
 
 pub(super) fn list(site: &mut Site<'_>, request: &Request) -> Response {
     let filter = match Filter::read(request) {
@@ -50,7 +53,7 @@ fn page(site: &Site<'_>, request: &Request, filter: &Filter<'_>) -> Result<Respo
     let (rows, next) = if filter.asks_database() {
         filter.by_id(rows, limit)?
     } else {
-        filter.by_rank(rows, limit, site.now)?
+        filter.by_rank(rows, limit, site)?
     };
     let wrapped = !filter.flat_meta.unwrap_or(!filter.asks_database());
     let items: Vec<Value> = rows
@@ -229,24 +232,25 @@ impl<'a> Filter<'a> {
         Ok((rows, next))
     }
 
-    /// The index's page. The cursor is an offset into what had been posted when the walk began.
+    /// The index's page, of what had been posted when the walk began.
     fn by_rank<'s>(
         &self,
         mut rows: Vec<Row<'s>>,
         limit: usize,
-        now: Timestamp,
+        site: &Site<'_>,
     ) -> Result<Page<'s>, Response> {
-        let (offset, moment) = match self.cursor {
-            Some(cursor) => {
-                parse_offset(cursor).ok_or_else(|| coded(400, "Invalid cursor", "BAD_REQUEST"))?
-            }
-            None => (0, now.as_millisecond()),
+        let form = site.state.switches.image_cursors;
+        let place = match self.cursor {
+            Some(cursor) => Place::parse(cursor, form)
+                .ok_or_else(|| coded(400, "Invalid cursor", "BAD_REQUEST"))?,
+            None => Place::first(site.now),
         };
-        rows.retain(|row| row.image.created_at.as_millisecond() <= moment);
+        rows.retain(|row| row.image.created_at.as_millisecond() <= place.moment);
         rows.sort_by_key(|row| (self.rank(row.image), Reverse(row.image.id)));
-        let end = offset.saturating_add(limit);
-        let next = (limit > 0 && rows.len() > end).then(|| format!("{end}|{moment}"));
-        Ok((rows.into_iter().skip(offset).take(limit).collect(), next))
+        let next = place.after(limit);
+        let more = limit > 0 && rows.len() > next.offset;
+        let page = rows.into_iter().skip(place.offset).take(limit).collect();
+        Ok((page, more.then(|| next.spelled(form))))
     }
 
     fn rank(&self, image: &Image) -> i64 {
@@ -362,11 +366,6 @@ impl<'s> Row<'s> {
         }
         item.into()
     }
-}
-
-fn parse_offset(cursor: &str) -> Option<(usize, i64)> {
-    let (offset, moment) = cursor.split_once('|')?;
-    Some((offset.parse().ok()?, moment.parse().ok()?))
 }
 
 /// Levels behind the old words. `true` leaves the safe pictures out.

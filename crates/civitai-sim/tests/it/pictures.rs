@@ -1,6 +1,7 @@
 //! `GET /images`.
 
 use civitai_sim::seed::{self, LORA, OWNER};
+use civitai_sim::state::ImageCursorForm;
 use serde_json::{Value, json};
 
 use crate::site::{Site, find, keys};
@@ -167,6 +168,24 @@ async fn a_search_is_complete_and_its_cursor_holds_an_offset_and_a_moment() {
     }
     let body = site.get(&format!("{path}&limit=7")).await.ok();
     assert_eq!(body["metadata"]["nextCursor"], "7|1786147200000");
+}
+
+#[tokio::test]
+async fn the_other_engine_spells_its_cursors_in_json_and_takes_no_others() {
+    let site = Site::start().await;
+    site.sim.state().switches.image_cursors = ImageCursorForm::BitDex;
+    let path = format!("images?modelVersionId={}&limit=25", LORA.version(0));
+    let page = site.get(&path).await.ok();
+    let cursor = page["metadata"]["nextCursor"].as_str().unwrap();
+    let place: Value = serde_json::from_str(cursor.strip_prefix("bdx:").unwrap()).unwrap();
+    assert_eq!(place["offset"], 25);
+    let walk = site.walk(&path).await;
+    assert!(walk.boundaries > 0 && !walk.stuck);
+    assert_eq!(walk.distinct(), walk.ids.len());
+    let offset = format!("{path}&cursor=25%7C1786147200000");
+    assert_eq!(site.get(&offset).await.status, 400);
+    site.sim.state().switches.image_cursors = ImageCursorForm::Offset;
+    assert_eq!(site.get(&offset).await.status, 200);
 }
 
 #[tokio::test]
