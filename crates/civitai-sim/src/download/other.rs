@@ -98,8 +98,9 @@ fn vault(
     let Some(user) = user else {
         return error(401, "Unauthorized");
     };
-    let (Ok(id), Some(kind @ ("model" | "images" | "details"))) =
-        (item.parse::<u32>(), request.query("type"))
+    let file = request.query("fileId").map(str::parse::<u32>).transpose();
+    let (Ok(id), Ok(file), Some(kind @ ("model" | "images" | "details"))) =
+        (item.parse::<u32>(), file, request.query("type"))
     else {
         return error(400, "Invalid request");
     };
@@ -128,7 +129,7 @@ fn vault(
     if !allowed {
         return error(503, "This model does not allow downloads.");
     }
-    match vault_object(state, request, item, kind) {
+    match vault_object(state, item, kind, file) {
         Some((object, name)) => {
             Response::redirect(307, &world.storage.sign(Backend::R2, object, &name))
         }
@@ -138,9 +139,9 @@ fn vault(
 
 fn vault_object(
     state: &State,
-    request: &Request,
     item: &VaultItem,
     kind: &str,
+    wanted: Option<u32>,
 ) -> Option<(Object, String)> {
     let object = |file, name: &str, content| Object {
         file,
@@ -160,11 +161,6 @@ fn vault_object(
         "images" => kept("images.zip", Kind::Zip),
         "details" => kept("details.pdf", Kind::Raw),
         _ => {
-            let wanted = request
-                .query("fileId")
-                .map(str::parse::<u32>)
-                .transpose()
-                .ok()?;
             let (id, name, _) = item
                 .files
                 .iter()

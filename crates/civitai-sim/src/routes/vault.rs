@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::file_name::download_name;
 use crate::http::{Request, Response};
 use crate::routes::body::zoned;
-use crate::routes::params::{Params, refused};
+use crate::routes::params::{Params, error_object, refused};
 use crate::routes::{Site, ok};
 use crate::state::{State, Vault, VaultItem};
 use crate::vocabulary::VAULT_SORTS;
@@ -28,25 +28,27 @@ pub(super) fn get(site: &mut Site<'_>, _: &Request, user: u32) -> Response {
 }
 
 pub(super) fn all(site: &mut Site<'_>, request: &Request, user: u32) -> Response {
-    if LISTS
-        .iter()
-        .any(|name| request.query_all(name).count() == 1)
-        || DATES.iter().any(|name| request.query(name).is_some())
-    {
-        return unexpected("Invalid input");
-    }
     let mut params = Params::new(request);
+    for name in LISTS {
+        if request.query_all(name).count() == 1 {
+            params.complain(name, "invalid_type", "Invalid input: received string");
+        }
+    }
+    for name in DATES {
+        params.refuse(name);
+    }
     let limit = params.whole("limit", 1, 200).unwrap_or(60);
     let page = params.whole("page", 1, u32::MAX).unwrap_or(1);
     let query = params.filled("query").map(str::to_lowercase);
     let sort = params
         .choice("sort", &VAULT_SORTS)
         .unwrap_or("Recently Added");
+    // Nobody catches what this validator throws.
     if let Err(issues) = params.finish() {
-        return refused(&issues);
+        return unexpected(&error_object(&issues));
     }
     let Some(vault) = opened(site, user) else {
-        return unexpected("Vault not found");
+        return failed("Vault not found");
     };
     let fits = |item: &&VaultItem| {
         query
@@ -128,12 +130,12 @@ pub(super) fn toggle(site: &mut Site<'_>, request: &Request, user: u32) -> Respo
         .query("modelVersionId")
         .and_then(|id| id.parse::<u32>().ok())
     else {
-        return unexpected("Invalid input");
+        return failed("Invalid input");
     };
     let now = site.now;
     let item = kept(site, id);
     let (Some(vault), Some(mut item)) = (opened(site, user), item) else {
-        return unexpected("Unable to toggle the vault item");
+        return failed("Unable to toggle the vault item");
     };
     vault.updated_at = now;
     let before = vault.items.len();
@@ -233,10 +235,14 @@ fn model_size_kb(item: &VaultItem) -> u64 {
         .sum()
 }
 
-fn unexpected(detail: &str) -> Response {
+fn failed(detail: &str) -> Response {
+    unexpected(&json!({ "message": detail }))
+}
+
+fn unexpected(error: &Value) -> Response {
     Response::json(
         500,
-        &json!({ "message": "An unexpected error occurred", "error": { "message": detail } }),
+        &json!({ "message": "An unexpected error occurred", "error": error }),
     )
 }
 

@@ -316,10 +316,13 @@ async fn a_vault_fails_on_filters_given_once() {
         "baseModels=Pony",
         "categories=style",
         "dateAddedFrom=2026-01-01",
+        "limit=201",
+        "sort=Best",
     ] {
         let answer = site.get_as(BUYER, &format!("vault/all?{query}")).await;
         assert_eq!(answer.status, 500, "{query}");
         assert_eq!(answer.json()["message"], "An unexpected error occurred");
+        assert_eq!(answer.json()["error"]["name"], "ZodError");
     }
     assert_eq!(
         site.get_as(BUYER, "vault/all?types=LORA&types=VAE")
