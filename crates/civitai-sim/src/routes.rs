@@ -72,6 +72,9 @@ fn credentials<'a>(state: &'a State, request: &Request) -> Option<(&'a User, &'a
 }
 
 fn api(site: &mut Site<'_>, request: &Request, rest: &[&str]) -> Response {
+    if request.body.len() > MOST_BODY_BYTES {
+        return Response::text(413, "Body exceeded 1mb limit");
+    }
     match *rest {
         ["articles"] => mixed(site, request, articles::list),
         ["articles", id] => mixed(site, request, |site, request, user| {
@@ -248,3 +251,5 @@ fn message(status: u16, message: &str) -> Response {
 }
 
 const WINDOW_SECONDS: i64 = 60;
+/// What the site's framework reads before any route sees the request.
+const MOST_BODY_BYTES: usize = 1 << 20;

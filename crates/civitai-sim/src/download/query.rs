@@ -17,6 +17,13 @@ impl Wish {
     /// The wish, or the validator's words about the first members it does not like.
     pub(super) fn read(version: &str, request: &Request) -> Result<Self, String> {
         let mut complaints = Vec::new();
+        for name in MEMBERS {
+            if request.query_all(name).count() > 1 {
+                complaints.push(format!(
+                    "✖ Invalid input: expected string, received array\n  → at {name}"
+                ));
+            }
+        }
         let mut id = |name: &str, text: &str| {
             let id = text
                 .parse::<u32>()
@@ -68,6 +75,8 @@ impl Wish {
     }
 }
 
+const MEMBERS: [&str; 6] = ["type", "format", "size", "fp", "quantType", "fileId"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +114,7 @@ mod tests {
         assert!(read("x", "").unwrap_err().ends_with("at modelVersionId"));
         assert!(read("7", "fileId=-1").unwrap_err().ends_with("at fileId"));
         assert!(read("2147483648", "").is_err());
+        assert!(read("7", "fp=fp8&fp=fp16").unwrap_err().contains("array"));
         assert!(
             read("7", &format!("fp={}", "x".repeat(65)))
                 .unwrap_err()

@@ -14,7 +14,10 @@ use crate::state::{File, Model, State, Status, Version};
 pub(super) fn single(site: &Site<'_>, request: &Request, hash: &str) -> Response {
     let found = published(site.state)
         .filter(|(_, _, file)| file.has_hash(hash))
-        .min_by_key(|(_, version, _)| (version.published_at, version.id));
+        .min_by_key(|(_, version, _)| {
+            let date = version.published_at;
+            (date.is_none(), date, version.id)
+        });
     let origin = request_origin(site, request);
     let body = found.and_then(|(model, version, _)| view(site, &origin).version(model, version));
     let response = body.map_or_else(|| error(404, "Model not found"), |body| ok(&body));

@@ -7,7 +7,7 @@ use crate::routes::{Site, error, ok};
 use crate::state::{Status, Version};
 
 pub(super) fn single(site: &Site<'_>, request: &Request, id: &str) -> Response {
-    if id.parse::<u64>().is_ok_and(|id| id > u64::from(MAX_ID)) {
+    if id.parse::<f64>().is_ok_and(|id| id > f64::from(MAX_ID)) {
         // The schema lets it pass and the database does not.
         return error(500, FAILED);
     }

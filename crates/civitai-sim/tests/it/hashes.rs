@@ -214,6 +214,11 @@ async fn bulk_requests_must_be_json_lists_of_sha256() {
         );
     }
     assert_eq!(site.get("model-versions/by-hash").await.status, 400);
+    for (count, status) in [(10_001, 400), (16_000, 413)] {
+        let hashes = json!(vec!["0".repeat(64); count]);
+        let answer = site.post("model-versions/by-hash/ids", &hashes).await;
+        assert_eq!(answer.status, status, "{count} hashes");
+    }
     assert_eq!(
         site.post("model-versions/by-hash", &json!(vec!["0".repeat(64); 100]))
             .await
