@@ -206,7 +206,7 @@ impl Sim {
         &self.control_url
     }
 
-    /// The first valid token of the user of this name. A banned user's opens no session all the same.
+    /// The first token of the user of this name that opens a session; a banned user has none.
     pub fn token(&self, name: &str) -> Option<String> {
         self.tokens().remove(name)
     }
