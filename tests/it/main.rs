@@ -2,6 +2,7 @@
 
 mod arrows;
 mod config;
+mod decision;
 mod demo;
 mod fetch;
 mod get;

@@ -344,6 +344,7 @@ impl Error {
 
 fn status_code(status: u16) -> &'static str {
     match status {
+        400 => "usage",
         401 => "login_required",
         403 => "no_access",
         404 => "not_found",

@@ -352,7 +352,12 @@ async fn addresses_that_are_always_refused_are_given_up() {
 
 #[tokio::test]
 async fn permanent_answers_end_it_at_once() {
-    for (code, word) in [(404, "not_found"), (451, "region_blocked"), (400, "server")] {
+    for (code, word) in [
+        (404, "not_found"),
+        (451, "region_blocked"),
+        (400, "usage"),
+        (405, "server"),
+    ] {
         let (world, result) = with(always(status(code, &[], "token=abc no"))).await;
         let error = result.expect_err("a permanent answer");
         assert_eq!(
