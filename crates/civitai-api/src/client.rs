@@ -21,6 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::absent::Absent;
 use crate::call;
 use crate::error::{Error, ErrorKind, Route};
 use crate::host::{Hosts, Pace, SITES};
@@ -48,6 +49,7 @@ pub struct Client(Arc<Core>);
 pub(crate) struct Core {
     pub(crate) transport: Transport,
     pub(crate) retry: RetryPolicy,
+    pub(crate) absent: Absent,
 }
 
 /// Settings of a [`Client`].
@@ -136,7 +138,9 @@ impl Client {
         expected: &'static str,
         sent: &mut u32,
     ) -> Result<T, Error> {
-        let Core { transport, retry } = self.core();
+        let Core {
+            transport, retry, ..
+        } = self.core();
         call::fetch(transport, *retry, request, expected, sent).await
     }
 }
@@ -276,6 +280,7 @@ impl Builder {
         Ok(Client(Arc::new(Core {
             transport,
             retry: self.retry,
+            absent: Absent::default(),
         })))
     }
 }

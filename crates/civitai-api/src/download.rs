@@ -114,7 +114,9 @@ impl Client {
         parameters: &Parameters,
         route: Route,
     ) -> Result<SignedUrl, Error> {
-        let Core { transport, retry } = self.core();
+        let Core {
+            transport, retry, ..
+        } = self.core();
         let request = Request {
             method: Method::GET,
             path,

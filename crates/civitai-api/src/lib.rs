@@ -33,6 +33,7 @@
 //! # Features
 //! None: the crate is always whole.
 
+mod absent;
 pub mod article;
 pub mod base_model;
 mod call;

@@ -85,14 +85,23 @@ impl Client {
     /// Returns the version that has a file with this hash.
     ///
     /// If several have, the site decides for the one published first. [`HashKey::files_of`] tells which file matches; it
-    /// may be one that is not shown. "Not found" may be up to an hour old.
+    /// may be one that is not shown. "Not found" may be up to an hour old; for that long it is repeated without a request.
     pub async fn version_by_hash(&self, hash: &HashKey) -> Result<Version, Error> {
-        self.get(
-            format!("model-versions/by-hash/{}", hash.as_str()),
-            &Parameters::default(),
-            "a version",
-        )
-        .await
+        let absent = &self.core().absent;
+        if absent.has(hash) {
+            return Err(Error::new(ErrorKind::NotFound { message: None }));
+        }
+        let found = self
+            .get(
+                format!("model-versions/by-hash/{}", hash.as_str()),
+                &Parameters::default(),
+                "a version",
+            )
+            .await;
+        if found.as_ref().is_err_and(Error::is_not_found) {
+            absent.note(hash);
+        }
+        found
     }
 
     /// Returns the versions that have files with these SHA-256 digests, each once, in no particular order.

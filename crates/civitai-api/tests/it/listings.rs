@@ -112,7 +112,7 @@ async fn a_listing_cut_by_its_limit_says_so() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_leads_nowhere_new_ends_the_listing_with_the_reason() {
+async fn quirk_01_a_cursor_that_leads_nowhere_new_ends_the_listing_with_the_reason() {
     let (sim, client) = anonymous().await;
     sim.faults()
         .add(Knob::CursorLoop.within(Scope::site().route("/api/v1/models*")));
@@ -152,7 +152,7 @@ async fn an_empty_page_does_not_keep_the_pages_after_it_back() {
 }
 
 #[tokio::test]
-async fn a_refused_cursor_is_tried_once_with_smaller_pages_and_then_told() {
+async fn quirk_05_a_refused_cursor_is_tried_once_with_smaller_pages_and_then_told() {
     let page = r#"{"items":[{"id":1}],"metadata":{"nextCursor":"a|1"}}"#;
     let refusal = answer(
         "400 Bad Request",

@@ -181,6 +181,14 @@ async fn quirk_07_flags_that_are_off_are_left_out() {
     let (sim, client) = anonymous().await;
     ids(client.models(&ModelQuery::default()).with_limit(1)).await;
     assert_eq!(targets(&sim), ["/api/v1/models?limit=100"]);
+    let mut query = ModelQuery::default();
+    query.supports_generation = true;
+    query.primary_file_only = true;
+    ids(client.models(&query).with_limit(1)).await;
+    assert_eq!(
+        targets(&sim)[1],
+        "/api/v1/models?supportsGeneration=true&primaryFileOnly=true&limit=100"
+    );
 }
 
 #[tokio::test]
@@ -596,6 +604,9 @@ async fn quirk_28_a_used_up_quota_is_final_for_now() {
         (error.code(), error.is_transient(), error.retry_after()),
         ("quota", false, None)
     );
+    assert_eq!(sim.log().entries().len(), 2, "it was asked again");
+    // The quota is of downloads: whoever pauses these can go on to search.
+    client.model(lora()).await.expect("a model");
 }
 
 #[tokio::test]
@@ -651,17 +662,20 @@ async fn quirk_33_a_digest_of_two_versions_leads_to_the_earlier_and_in_bulk_to_b
 }
 
 #[tokio::test]
-async fn quirk_34_an_unknown_digest_costs_one_request_and_is_final() {
+async fn quirk_34_an_unknown_digest_costs_one_request_however_often_it_is_asked_for() {
     let (sim, client) = anonymous().await;
     let unknown: HashKey = "0".repeat(64).parse().expect("a digest");
-    assert!(
-        client
-            .version_by_hash(&unknown)
-            .await
-            .expect_err("unknown")
-            .is_not_found()
-    );
+    for client in [client.clone(), client.clone()] {
+        let error = client.version_by_hash(&unknown).await.expect_err("unknown");
+        assert!(error.is_not_found() && !error.is_transient(), "{error}");
+    }
     assert_eq!(sim.log().entries().len(), 1);
+    // Failures say nothing about the digest.
+    let known = sha256(&sim, LORA.file(0));
+    sim.faults()
+        .add(status(403, &[], "").within(Scope::site().times(1)));
+    client.version_by_hash(&known).await.expect_err("refused");
+    client.version_by_hash(&known).await.expect("a version");
 }
 
 #[tokio::test]
@@ -799,6 +813,7 @@ async fn quirk_47_a_region_block_is_final() {
         ),
         ("region_blocked", false, 1)
     );
+    assert!(error.to_string().contains("region"), "{error}");
 }
 
 #[tokio::test]
