@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) patience: Patience,
     /// Bytes taken from the network, wanted or not.
     pub(crate) fetched: AtomicU64,
+    /// A body went beyond its announced end.
+    pub(crate) surplus: AtomicBool,
     /// A connection learnt something that may allow more of them.
     pub(crate) opened: Notify,
 }
@@ -172,7 +174,7 @@ async fn open(shared: &Arc<Shared>, task: &Task) -> Result<Option<Body>, Trouble
         etag: validators.etag.clone(),
         modified: validators.modified.clone(),
     };
-    let offset = match answer {
+    let (offset, announced) = match answer {
         Answer::Empty => {
             settle(shared, source(Some(0)), &landing.url).await?;
             shared.plan().open(task.id, Some(0), 0);
@@ -181,7 +183,7 @@ async fn open(shared: &Arc<Shared>, task: &Task) -> Result<Option<Body>, Trouble
         Answer::Partial { range, size } => {
             settle(shared, source(Some(size)), &landing.url).await?;
             shared.plan().open(task.id, Some(size), range.end);
-            range.start
+            (range.start, Some(range.end))
         }
         // Bytes that are there already may not be mixed with a body that begins anew.
         Answer::Whole { .. } if shared.plan().len() > 1 || shared.part.bytes() > 0 => {
@@ -190,7 +192,7 @@ async fn open(shared: &Arc<Shared>, task: &Task) -> Result<Option<Body>, Trouble
         Answer::Whole { size } => {
             settle(shared, source(size), &landing.url).await?;
             shared.plan().open_whole(task.id, size);
-            0
+            (0, size)
         }
     };
     let url = landing.url.clone();
@@ -202,6 +204,7 @@ async fn open(shared: &Arc<Shared>, task: &Task) -> Result<Option<Body>, Trouble
         response,
         url,
         offset,
+        announced,
         pace,
         buffer: Vec::new(),
         buffered: 0,
@@ -354,6 +357,8 @@ struct Body {
     response: Response,
     url: Url,
     offset: u64,
+    /// Where the answer said it would end.
+    announced: Option<u64>,
     pace: Pace,
     buffer: Vec<Bytes>,
     buffered: u64,
@@ -362,6 +367,7 @@ struct Body {
 impl Body {
     /// Copies the body to the part file, as far as it belongs to the segment.
     async fn copy(mut self, shared: &Arc<Shared>, task: &Task) -> Result<(), Trouble> {
+        self.note_surplus(shared, self.response.content_length().unwrap_or(0));
         let ended = self.receive(shared, task).await;
         self.write(shared).await?;
         ended
@@ -379,6 +385,7 @@ impl Body {
             };
             let len = chunk.len() as u64;
             shared.fetched.fetch_add(len, Ordering::Relaxed);
+            self.note_surplus(shared, self.buffered.saturating_add(len));
             let (kept, done) = shared.plan().advance(task.id, len);
             chunk.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
             self.buffered += kept;
@@ -396,6 +403,16 @@ impl Body {
                     () = limit.take(len) => {}
                 }
             }
+        }
+    }
+
+    /// Notes whether `len` bytes from the present offset on are more than the answer said it has.
+    fn note_surplus(&self, shared: &Shared, len: u64) {
+        if self
+            .announced
+            .is_some_and(|end| self.offset.saturating_add(len) > end)
+        {
+            shared.surplus.store(true, Ordering::Relaxed);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use civitai_reliability::RetryPolicy;
@@ -250,8 +251,10 @@ impl Transfer {
         let resumed_bytes = part.bytes();
         let done = run::Run::new(this, part).finish(cancel).await?;
         let (finish, digests) = (Arc::clone(this), done.digests.clone());
-        let warnings =
+        let surplus = done.shared.surplus.load(Ordering::Relaxed);
+        let mut warnings =
             blocking(move || finish.verify_and_commit(&done.shared.part, &digests)).await?;
+        warnings.extend(surplus.then_some(Warning::Surplus));
         let how = if resumed_bytes > 0 {
             How::Resumed
         } else {
@@ -494,7 +497,7 @@ pub struct Fetched {
     pub digests: Digests,
     /// Which promise proved it.
     pub verified: Verified,
-    /// Promises that do not hold although a stronger one does.
+    /// What does not fit although the file is proved: weaker promises, and what servers announced.
     pub warnings: Vec<Warning>,
     /// How long the run took.
     pub elapsed: Duration,

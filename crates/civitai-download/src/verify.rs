@@ -153,7 +153,7 @@ impl fmt::Display for Verified {
     }
 }
 
-/// A promise that does not hold although a stronger one does.
+/// Something that does not fit, about a file that a stronger promise proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Warning {
@@ -166,6 +166,8 @@ pub enum Warning {
         /// The length of the verified file.
         got: u64,
     },
+    /// A server sent more bytes than it had said it would. They were dropped.
+    Surplus,
 }
 
 impl fmt::Display for Warning {
@@ -181,6 +183,7 @@ impl fmt::Display for Warning {
             Self::Size { promised, got } => {
                 write!(f, "the file has {got} bytes where {promised} were promised")
             }
+            Self::Surplus => f.write_str("the server sent more bytes than it had announced"),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::future::{Future, pending};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -86,6 +86,7 @@ impl<'a> Run<'a> {
             limit: transfer.limit.clone(),
             patience: transfer.patience.clone(),
             fetched: AtomicU64::new(0),
+            surplus: AtomicBool::new(false),
             opened: Notify::new(),
         };
         Self {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use civitai_download::digest::{DigestSet, Digests, Hasher};
 use civitai_download::{
     Connections, Error, ErrorKind, Expected, Fetched, Redirects, Target, Transfer, Unproved,
+    Warning,
 };
 use civitai_security::Secret;
 use tempfile::TempDir;
@@ -122,6 +123,31 @@ async fn h16_bytes_beyond_the_announced_length_are_dropped() {
     })
     .await;
     place.assert_whole(&place.fetch(server.url.clone()).await);
+}
+
+#[tokio::test]
+async fn h16_a_body_beyond_its_range_is_cut_and_told() {
+    for surplus in [&b""[..], b"and some more"] {
+        let place = Place::new();
+        let file = Arc::clone(&place.file);
+        let server = Server::start(move |request, _| {
+            let (first, last) = request.range().expect("a range");
+            let (first, last) = (first, last.min(file.len() as u64 - 1));
+            let at = |offset| usize::try_from(offset).expect("small");
+            let body = [&file[at(first)..=at(last)], surplus].concat();
+            let head = format!(
+                "206 Partial Content\r\nContent-Length: {}\r\nContent-Range: bytes {first}-{last}/{}",
+                body.len(),
+                file.len()
+            );
+            answer(&head, &body)
+        })
+        .await;
+        let result = place.fetch(server.url.clone()).await;
+        place.assert_whole(&result);
+        let warnings = result.expect("checked above").warnings;
+        assert_eq!(warnings.contains(&Warning::Surplus), !surplus.is_empty());
+    }
 }
 
 #[tokio::test]
