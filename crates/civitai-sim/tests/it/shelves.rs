@@ -333,6 +333,47 @@ async fn a_vault_fails_on_filters_given_once() {
 }
 
 #[tokio::test]
+async fn what_a_vault_holds_is_had_even_when_its_model_is_gone() {
+    let site = Site::start().await;
+    let version = seed::CHECKPOINT.version(0);
+    let header = format!("Bearer {}", BUYER.token);
+    let toggle = format!("vault/toggle-version?modelVersionId={version}");
+    site.send(Method::POST, &toggle, Some(&header), None)
+        .await
+        .ok();
+    site.sim
+        .state()
+        .models
+        .remove(&seed::CHECKPOINT.model)
+        .unwrap();
+    let file = seed::CHECKPOINT.file(1);
+    for (account, query, status) in [
+        (BUYER, format!("1?type=model&fileId={file}"), 307),
+        (BUYER, "1?type=images".to_owned(), 307),
+        (BUYER, "1?type=details".to_owned(), 307),
+        (BUYER, "1?type=pictures".to_owned(), 400),
+        (BUYER, "1?type=model&fileId=x".to_owned(), 400),
+        (BUYER, "1?type=model&fileId=1".to_owned(), 404),
+        (BUYER, "2?type=model".to_owned(), 404),
+        (PLAIN, "1?type=model".to_owned(), 503),
+        (BANNED, "1?type=model".to_owned(), 401),
+    ] {
+        let answer = site
+            .get_as(account, &format!("/api/download/vault/{query}"))
+            .await;
+        assert_eq!(answer.status, status, "{query} as {}", account.name);
+    }
+    let foreign = site
+        .get_as(PLAIN, "/api/download/vault/1?type=model")
+        .await
+        .json();
+    assert_eq!(
+        foreign["error"],
+        "You do not have permission to download this model."
+    );
+}
+
+#[tokio::test]
 async fn creators_of_the_catalogue_are_the_users_of_the_state() {
     let site = Site::start().await;
     let creators = site.get("creators?limit=200").await.ok();
