@@ -168,7 +168,7 @@ fn find(state: &State, user: Option<&User>, wish: &Wish, now: Timestamp) -> Resu
         file: file.id,
         object: Object {
             file: Some(file.id),
-            version: version.id,
+            version: Some(version.id),
             owner: model.user_id,
             name: file.name.clone(),
             content: file.content.clone(),

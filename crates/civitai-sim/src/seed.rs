@@ -252,6 +252,10 @@ pub const UNLISTED_COLLECTION: u32 = 302;
 pub const PRIVATE_COLLECTION: u32 = 303;
 /// The first of five articles with consecutive ids.
 pub const ARTICLE: u32 = 401;
+/// A file of an article, for every account.
+pub const ATTACHMENT: u32 = 501;
+/// A file of a bounty, for [`OWNER`] alone.
+pub const PRIVATE_ATTACHMENT: u32 = 502;
 
 #[cfg(test)]
 mod tests {

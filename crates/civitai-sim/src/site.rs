@@ -57,7 +57,7 @@ impl World {
         let (model, version, file) = state.find_file(file)?;
         let object = Object {
             file: Some(file.id),
-            version: version.id,
+            version: Some(version.id),
             owner: model.user_id,
             name: file.name.clone(),
             content: file.content.clone(),

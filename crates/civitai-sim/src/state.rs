@@ -30,7 +30,7 @@ use jiff::Timestamp;
 pub use self::file::{Backend, File, FileMetadata, ScanResult, Visibility};
 pub use self::image::{Image, ImageStats};
 pub use self::model::{Availability, Mode, Model, ModelStats, Status};
-pub use self::shelf::{Article, Collection, CollectionRead, Tag, Vault, VaultItem};
+pub use self::shelf::{Article, Attachment, Collection, CollectionRead, Tag, Vault, VaultItem};
 pub use self::user::{FilePreferences, Standing, Token, User, Validity};
 pub use self::version::{PaidAccess, UsageControl, Version, VersionStats};
 
@@ -47,6 +47,8 @@ pub struct State {
     pub collections: BTreeMap<u32, Collection>,
     /// By id.
     pub articles: BTreeMap<u32, Article>,
+    /// By id.
+    pub attachments: BTreeMap<u32, Attachment>,
     /// Tags with an id of their own; a model may carry a name that is not in here.
     pub tags: Vec<Tag>,
     /// Downloads resolved without a session, per address, for the rolling quota.

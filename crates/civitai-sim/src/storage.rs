@@ -100,7 +100,7 @@ impl Answer for Front {
         let object = lock(&storage.objects).get(&request.path).cloned();
         let mut entry = Entry::new(now, listener, &request);
         entry.file = object.as_ref().and_then(|object| object.file);
-        entry.version = object.as_ref().map(|object| object.version);
+        entry.version = object.as_ref().and_then(|object| object.version);
         let subject = Subject {
             listener,
             path: &request.path,

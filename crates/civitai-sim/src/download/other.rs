@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::content::{Content, Kind};
 use crate::http::{Body, FileBody, Length, Request, Response};
 use crate::routes::session;
-use crate::sign::attachment;
+use crate::sign;
 use crate::site::World;
 use crate::state::{Backend, State, UsageControl, User, Vault, VaultItem};
 use crate::storage::Object;
@@ -17,9 +17,9 @@ pub(super) fn answer(world: &World, request: &Request, rest: &[&str]) -> Respons
     let state = world.lock();
     let user = session(&state, request);
     match rest {
-        ["attachments", _] => match user {
+        ["attachments", id] => match user {
             None => sign_in(request),
-            Some(_) => by_content_type(request, 404, "File not found"),
+            Some(user) => attached(world, &state, request, user, id),
         },
         ["training", version] => training(&state, request, user, version),
         ["vault", item] => vault(world, &state, request, user, item),
@@ -44,7 +44,7 @@ fn sign_in(request: &Request) -> Response {
     } else {
         Response::redirect(
             307,
-            &format!("/login?returnUrl={}", crate::sign::encode(&request.path)),
+            &format!("/login?returnUrl={}", sign::encode(&request.path)),
         )
     }
 }
@@ -55,6 +55,28 @@ fn by_content_type(request: &Request, status: u16, words: &str) -> Response {
     } else {
         Response::text(status, words)
     }
+}
+
+/// A file of an article or a bounty.
+fn attached(world: &World, state: &State, request: &Request, user: &User, id: &str) -> Response {
+    let found = id.parse().ok().and_then(|id| state.attachments.get(&id));
+    let Some(attachment) = found else {
+        return by_content_type(request, 404, "File not found");
+    };
+    if attachment.only_for.is_some_and(|only| only != user.id) {
+        return by_content_type(request, 403, "Forbidden");
+    }
+    let object = Object {
+        file: None,
+        version: None,
+        owner: user.id,
+        name: format!("{}-{}", attachment.id, attachment.name),
+        content: attachment.content.clone(),
+    };
+    Response::redirect(
+        307,
+        &world.storage.sign(Backend::R2, object, &attachment.name),
+    )
 }
 
 /// One epoch of a training run, streamed through the site itself: no redirect, no ranges, no length.
@@ -80,7 +102,7 @@ fn training(state: &State, request: &Request, user: Option<&User>, version: &str
         .with_header("Content-Type", "application/octet-stream")
         .with_header(
             "Content-Disposition",
-            &attachment(&format!("{}_epoch_{epoch}.safetensors", model.name)),
+            &sign::attachment(&format!("{}_epoch_{epoch}.safetensors", model.name)),
         )
         .with_length(Length::Chunked);
     response.body = Body::File(Box::new(FileBody::of(content)));
@@ -145,7 +167,7 @@ fn vault_object(
 ) -> Option<(Object, String)> {
     let object = |file, name: &str, content| Object {
         file,
-        version: item.version_id,
+        version: Some(item.version_id),
         owner: item.creator_id.unwrap_or_default(),
         name: name.to_owned(),
         content,

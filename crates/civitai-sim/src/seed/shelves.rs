@@ -4,9 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::{
-    ARTICLE, COLLECTION, GALLERY, LORA, OWNER, PLAIN, PRIVATE_COLLECTION, UNLISTED_COLLECTION,
+    ARTICLE, ATTACHMENT, COLLECTION, GALLERY, LORA, OWNER, PLAIN, PRIVATE_ATTACHMENT,
+    PRIVATE_COLLECTION, UNLISTED_COLLECTION,
 };
-use crate::state::{Article, Collection, CollectionRead, Image, ImageStats, State, Tag};
+use crate::content::{Content, Kind};
+use crate::state::{
+    Article, Attachment, Collection, CollectionRead, Image, ImageStats, State, Tag,
+};
 
 pub(super) fn fill(state: &mut State) {
     for (id, name) in (1..).zip(CATEGORIES) {
@@ -25,6 +29,18 @@ pub(super) fn fill(state: &mut State) {
     }
     collections(state);
     articles(state);
+    for (id, name, only_for) in [
+        (ATTACHMENT, "workflow.zip", None),
+        (PRIVATE_ATTACHMENT, "entry.zip", Some(OWNER.id)),
+    ] {
+        let attachment = Attachment {
+            id,
+            name: name.to_owned(),
+            content: Content::new(Kind::Zip, u64::from(id), 20_000),
+            only_for,
+        };
+        state.attachments.insert(id, attachment);
+    }
     state.gallery.extend(GALLERY.map(picture));
 }
 

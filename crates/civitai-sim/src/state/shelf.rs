@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 
 use super::file::epoch;
+use crate::content::Content;
 
 /// A public list of models, pictures, posts or articles. The site tells what is in it to nobody.
 #[derive(Debug, Clone)]
@@ -98,6 +99,19 @@ impl Article {
             favorites: 0,
         }
     }
+}
+
+/// A file that hangs on an article or a bounty.
+#[derive(Debug, Clone)]
+pub struct Attachment {
+    /// Attachment id.
+    pub id: u32,
+    /// As uploaded.
+    pub name: String,
+    /// What the bytes are.
+    pub content: Content,
+    /// The one account that may have it, as with the entry to a bounty that nobody has won yet; `None` is every account.
+    pub only_for: Option<u32>,
 }
 
 /// A tag that the site lists.

@@ -9,7 +9,8 @@ use crate::state::Backend;
 pub(crate) struct Object {
     /// The file it is, unless the storage made it itself.
     pub(crate) file: Option<u32>,
-    pub(crate) version: u32,
+    /// The version the file is of, if it is of one.
+    pub(crate) version: Option<u32>,
     pub(crate) owner: u32,
     /// Stored name, as uploaded.
     pub(crate) name: String,

@@ -6,7 +6,7 @@ use civitai_sim::fault::Knob;
 use civitai_sim::state::{
     Availability, File, Mode, PaidAccess, Status, UsageControl, Version, Visibility,
 };
-use civitai_sim::{Sim, State};
+use civitai_sim::{Sim, State, seed};
 use url::Url;
 
 use crate::world::{R2, Raw, TOKEN, ask, bytes_of, fetch, start};
@@ -330,6 +330,35 @@ async fn mistyped_paths_look_like_a_login_problem() {
         Some("/api/download/models/10?type=Training%20Data")
     );
     assert_eq!(answer.status(), 308);
+}
+
+#[tokio::test]
+async fn attachments_are_for_accounts_and_answer_by_content_type() {
+    let sim = Sim::builder().start().await.unwrap();
+    let ask = async |account: Option<&str>, id: u32, kind: &str| {
+        let bearer = format!("Bearer {}", account.unwrap_or_default());
+        let path = format!("/api/download/attachments/{id}");
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", kind)];
+        fetch(&sim.site_url().join(&path).unwrap(), &headers).await
+    };
+    let (plain, owner) = (Some(seed::PLAIN.token), Some(seed::OWNER.token));
+    for (account, id, text, json) in [
+        (None, seed::ATTACHMENT, 307, 401),
+        (plain, seed::ATTACHMENT, 307, 307),
+        (plain, seed::PRIVATE_ATTACHMENT, 403, 403),
+        (owner, seed::PRIVATE_ATTACHMENT, 307, 307),
+        (owner, 9, 404, 404),
+    ] {
+        let answer = ask(account, id, "text/plain").await;
+        assert_eq!(answer.status(), text, "{id}");
+        let answer = ask(account, id, "application/json").await;
+        assert_eq!(answer.status(), json, "{id}");
+    }
+    let refusal = ask(plain, seed::PRIVATE_ATTACHMENT, "text/plain").await;
+    assert_refused(&refusal, 403, "Forbidden");
+    let answer = ask(plain, seed::ATTACHMENT, "").await;
+    let target = Url::parse(answer.header("location").unwrap()).unwrap();
+    assert_eq!(fetch(&target, &[]).await.body.len(), 20_000);
 }
 
 #[tokio::test]
