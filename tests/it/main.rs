@@ -13,6 +13,7 @@ mod leaves;
 mod login;
 mod payloads;
 mod resolve;
+mod rough;
 mod search;
 mod secrets;
 mod threat_model;
