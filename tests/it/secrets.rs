@@ -1,6 +1,12 @@
 //! A canary in place of the token, and everything that the program writes searched for it.
 
-use std::path::Path;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use civitai_sim::fault::Knob;
 
 use crate::user::{Site, User};
 
@@ -75,18 +81,20 @@ fn the_search_would_find_it() {
     }
 }
 
+/// A site whose user `plain` has the canary for a token.
+fn site_that_knows_it() -> Site {
+    let site = Site::start();
+    let id = civitai_sim::seed::PLAIN.id;
+    let mut state = site.sim.state();
+    let plain = state.users.get_mut(&id).expect("the seed has this user");
+    CANARY.clone_into(&mut plain.tokens[0].value);
+    drop(state);
+    site
+}
+
 #[test]
 fn no_verb_writes_the_token_anywhere() {
-    let site = Site::start();
-    {
-        let mut state = site.sim.state();
-        let plain = state
-            .users
-            .values_mut()
-            .find(|user| user.username.as_deref() == Some("plain"))
-            .unwrap();
-        plain.tokens[0].value = CANARY.to_owned();
-    }
+    let site = site_that_knows_it();
     let user = User::of(&site).with("CIVITAI_TOKEN", CANARY);
     let token_file = user.write("secret-token", CANARY);
     user.write("x", "x");
@@ -157,4 +165,69 @@ fn no_verb_writes_the_token_anywhere() {
         ((0, 0, 0, 0), 1),
         "one address was given with a token in it"
     );
+}
+
+#[test]
+fn of_what_login_leaves_one_file_holds_the_token_and_only_its_owner_reads_it() {
+    let site = site_that_knows_it();
+    let user = User::new();
+    let words = ["login", "--json", "--base-url", site.url()];
+    let ran = user.run_with_input(&words, CANARY).exits(0);
+    let stored = PathBuf::from(ran.line("login")["stored"].as_str().unwrap());
+    user.run(&["config", "set", "base-url", site.url()])
+        .exits(0);
+    user.run(&["whoami"]).exits(0);
+    search_files(user.home(), &stored);
+    let mode = fs_err::metadata(&stored).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(fs_err::read_to_string(&stored).unwrap().contains(CANARY));
+}
+
+/// The system gives the memory of a process that hides it to root: seen from outside, its entries in `/proc` have
+/// another owner than the process. A test that is root itself therefore runs the program as nobody.
+#[test]
+fn a_process_at_work_shows_the_token_to_nobody() {
+    const NOBODY: u32 = 65534;
+    let site = site_that_knows_it();
+    site.sim.faults().add(Knob::Throttle {
+        bytes_per_second: 1 << 18,
+    });
+    let user = User::of(&site).with("CIVITAI_TOKEN", CANARY);
+    let words = ["get", "1001", "--to", "out", "--json", "-vv"];
+    let plain = user.command(&words);
+    let binary = user.path("civitai-dl");
+    fs_err::copy(plain.get_program(), &binary).unwrap();
+    let mut command = std::process::Command::new(&binary);
+    command.args(words).current_dir(user.home()).env_clear();
+    let variables = plain.get_envs();
+    command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(user.home(), Some(NOBODY), Some(NOBODY)).unwrap();
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines
+        .find(|line| line.as_ref().unwrap().contains("\"progress\""))
+        .expect("it is at work")
+        .unwrap();
+    let process = PathBuf::from(format!("/proc/{}", child.id()));
+    for place in ["cmdline", "comm", "status", "stat"] {
+        let shown = fs_err::read(process.join(place)).unwrap();
+        assert!(!shown.is_empty());
+        search(place, &shown);
+    }
+    let runs_as = fs_err::read_to_string(process.join("status")).unwrap();
+    assert!(!runs_as.contains("\nUid:\t0\t"), "{runs_as}");
+    for place in ["environ", "mem", "maps"] {
+        let owner = fs_err::metadata(process.join(place)).unwrap().uid();
+        assert_eq!(owner, 0, "{place} is open to other processes of the user");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
