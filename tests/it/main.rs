@@ -5,6 +5,7 @@ mod config;
 mod decision;
 mod demo;
 mod fetch;
+mod fronts;
 mod get;
 mod hash;
 mod info;
