@@ -104,3 +104,40 @@ fn the_token_goes_to_the_site_and_to_nobody_else() {
         .exits(3);
     assert_eq!(site.sim.log().summary().storage_authorization, 0);
 }
+
+#[test]
+fn every_bad_line_of_a_list_is_named_by_its_number() {
+    let user = User::new();
+    let list = user.write("list", "nonsense\n# fine\nhttps://a.example/x\ty\t\tmany\n");
+    let ran = user
+        .run(&["fetch", "--list", list.to_str().unwrap(), "--json"])
+        .exits(2);
+    let told: Vec<_> = ran
+        .lines()
+        .into_iter()
+        .filter(|line| line["type"] == "file")
+        .map(|line| line["error"]["message"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(
+        told.len() == 2 && told[0].contains("line 1:") && told[1].contains("line 3:"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_name_that_is_taken_comes_with_the_way_out() {
+    let user = User::new();
+    user.write("taken", "something else");
+    let ran = user
+        .run(&["fetch", "http://127.0.0.1:9/taken", "--json"])
+        .exits(8);
+    let error = &ran.line("file")["error"];
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("different file")
+            && error["hint"].as_str().unwrap().contains("--force"),
+        "{error}"
+    );
+}

@@ -493,3 +493,32 @@ fn a_torn_off_transfer_goes_on_where_it_stopped() {
         sha256(Path::new(got["path"].as_str().unwrap()))
     );
 }
+
+#[test]
+fn a_second_link_to_the_same_file_stands_in_the_plan() {
+    let site = Site::start();
+    let ran = User::of(&site)
+        .run(&["get", "1001", "1001@10010", "--dry-run", "--json"])
+        .exits(0);
+    let planned: Vec<_> = ran
+        .lines()
+        .into_iter()
+        .filter(|line| line["type"] == "planned")
+        .map(|line| (line["link"].clone(), line["action"].clone()))
+        .collect();
+    assert_eq!(
+        planned,
+        [
+            ("1001".into(), "download".into()),
+            ("1001@10010".into(), "skip".into())
+        ]
+    );
+}
+
+#[test]
+fn an_archived_model_is_said_to_be_one_by_its_version_too() {
+    let site = Site::start();
+    let link = format!("version:{}", seed::ARCHIVED.version(0));
+    let ran = User::of(&site).run(&["get", &link, "--json"]).exits(4);
+    assert_eq!(file(&ran)["error"]["kind"], "archived");
+}

@@ -146,3 +146,24 @@ fn online_an_ambiguous_number_is_settled() {
         (&"version".into(), &Value::Bool(false), &1001.into())
     );
 }
+
+#[test]
+fn what_has_no_form_of_link_is_said_once() {
+    let ran = User::new().run(&["resolve", "nonsense"]).exits(2);
+    assert_eq!(ran.stderr.matches("nonsense").count(), 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("hint:"), "{}", ran.stderr);
+}
+
+#[test]
+fn several_links_end_in_a_summary_and_hashes_are_in_lower_case() {
+    let ran = User::new()
+        .run(&["resolve", "B94D27B993", "nonsense", "--json"])
+        .exits(9);
+    assert_eq!(ran.line("link")["hash"], "b94d27b993");
+    let lines = ran.lines();
+    let last = lines.last().unwrap();
+    assert_eq!(
+        (&last["type"], &last["count"], &last["failed"]),
+        (&"summary".into(), &1.into(), &1.into())
+    );
+}

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use civitai_sim::fault::Knob;
+
 use crate::user::{Site, User};
 
 #[test]
@@ -37,7 +39,11 @@ fn a_listing_that_stops_early_says_so() {
         ),
         (&3.into(), &false.into())
     );
-    assert!(ran.stderr.contains("incomplete"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("stopped at 3") && ran.stderr.contains("--all"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
@@ -73,4 +79,23 @@ fn wrong_values_name_the_flag_and_the_nearest_right_one() {
         );
     }
     assert!(site.sim.log().entries().is_empty());
+}
+
+#[test]
+fn a_site_that_asks_for_a_long_wait_is_told_with_the_time_to_come_back() {
+    let site = Site::start();
+    let wait = ("Retry-After".to_owned(), "5400".to_owned());
+    let refuse = Knob::Status {
+        code: 429,
+        headers: vec![wait],
+        body: String::new(),
+    };
+    site.sim.faults().add(refuse);
+    let ran = User::of(&site).run(&["search", "--json"]).exits(6);
+    let error = &ran.line("error")["error"];
+    assert_eq!(error["kind"], "rate_limited");
+    assert!(
+        error["hint"].as_str().unwrap().contains("1 h 30 min"),
+        "{error}"
+    );
 }

@@ -86,3 +86,26 @@ fn completions_and_the_manual_name_every_verb() {
         }
     }
 }
+
+#[test]
+fn a_mistyped_command_line_is_refused_in_japanese() {
+    for (words, told) in [
+        (&["hash", "--jsn", "x"][..], "`--json`"),
+        (&["resolv"], "`resolve`"),
+        (&["hash"], "<FILE>"),
+        (&["completions", "fsh"], "`fish`"),
+        (&["search", "--all", "--limit", "3"], "`--all`"),
+    ] {
+        let ran = User::new().with("LANG", "ja_JP.UTF-8").run(words).exits(2);
+        assert!(
+            ran.stderr.starts_with("エラー: ") && ran.stderr.contains(told),
+            "{}",
+            ran.stderr
+        );
+        assert!(!ran.stderr.contains("Usage"), "{}", ran.stderr);
+    }
+    let help = User::new().run(&["--lang", "ja", "get", "--help"]).exits(0);
+    for heading in ["Arguments:", "Options:", "Settings and output:"] {
+        assert!(!help.stdout.contains(heading), "{}", help.stdout);
+    }
+}

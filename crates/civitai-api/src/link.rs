@@ -188,7 +188,7 @@ impl Link {
         }
     }
 
-    /// Returns the link as JSON: `input`, `kind`, `ambiguous`, then only the fields that apply.
+    /// Returns the link as JSON: `input`, `kind`, `ambiguous`, then only the fields that apply; hex is in lower case.
     pub fn to_json(&self) -> Map<String, Value> {
         let mut out = Map::new();
         let mut put = |key: &str, value: Value| {
@@ -225,7 +225,7 @@ impl Link {
                 }
                 put("fileId", file.get().into());
             }
-            Target::Hash(hash) => put("hash", hash.as_str().into()),
+            Target::Hash(hash) => put("hash", hash.as_str().to_ascii_lowercase().into()),
             Target::Image(id) => put("imageId", id.get().into()),
             Target::ImageFile(name) => put("imageFile", name.as_str().into()),
             Target::Post(id) => put("postId", id.get().into()),

@@ -21,7 +21,7 @@ use crate::network;
 use crate::progress::Board;
 use crate::session::{Outcome, Session};
 use crate::settings::{Amount, Settings};
-use crate::text::Message;
+use crate::text::{Hint, Message};
 
 pub(crate) use self::report::{Action, Ids};
 
@@ -124,9 +124,8 @@ impl<'a> Batch<'a> {
                 }
             }
             Ok(None) => {
-                self.session
-                    .printer
-                    .say(&Message::SameFile { link: wanted.link });
+                let path = wanted.directory.join(wanted.name.as_str());
+                self.report.same(&wanted, &path);
                 None
             }
             Err(failure) => {
@@ -158,7 +157,7 @@ impl<'a> Batch<'a> {
             }
         }
         let path = wanted.directory.join(wanted.name.as_str());
-        Err(Failure::new(Kind::Io, Message::NameTaken { path }))
+        Err(Failure::new(Kind::Io, Message::NameTaken { path }).with_hint(Hint::OtherName))
     }
 
     fn claim(&self, wanted: &Wanted, name: &FileName) -> Claim {

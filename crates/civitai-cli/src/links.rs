@@ -4,6 +4,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use civitai_api::Link;
+use civitai_api::link::LinkError;
 use civitai_security::redact_text;
 use fs_err as fs;
 use url::Url;
@@ -38,17 +39,26 @@ fn of_link(text: &str, origin: &Url) -> Entry {
             link: Ok(link),
         },
         Err(error) => {
-            let text = redact_text(text).into_owned();
-            let message = Message::BadLink {
-                link: text.clone(),
-                problem: chain(&error),
-            };
+            let failure = no_link(text, &error);
             Entry {
-                text,
-                link: Err(Failure::usage(message).with_hint(Hint::LinkForms)),
+                text: redact_text(text).into_owned(),
+                link: Err(failure),
             }
         }
     }
+}
+
+/// Why `text` is no link, told once: that it has no form of link at all is what the sentence says by itself.
+pub(crate) fn no_link(text: &str, error: &LinkError) -> Failure {
+    let link = redact_text(text).into_owned();
+    let (problem, hint) = match error {
+        LinkError::Unrecognised { nearest, .. } => {
+            let meant = nearest.map(|form| Hint::DidYouMean(form.to_owned()));
+            (None, meant.unwrap_or(Hint::LinkForms))
+        }
+        other => (Some(chain(other)), Hint::LinkForms),
+    };
+    Failure::usage(Message::BadLink { link, problem }).with_hint(hint)
 }
 
 fn of_list(word: &str, text: Result<String, Failure>, origin: &Url, lang: Lang) -> Vec<Entry> {

@@ -1,6 +1,7 @@
 //! The two ways to the network, set up from the settings: one client for the site, one for storage.
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use civitai_api::Client;
 use civitai_download::Storage;
@@ -140,7 +141,18 @@ pub(crate) fn download_failure(error: &civitai_download::Error) -> Failure {
         }
         cause = current.source();
     }
-    Failure::library(Kind::from_word(error.code()), error)
+    let failure = Failure::library(Kind::from_word(error.code()), error);
+    match failure.kind {
+        Kind::RateLimited => come_back(failure, error.retry_after()),
+        _ => failure,
+    }
+}
+
+fn come_back(failure: Failure, wait: Option<Duration>) -> Failure {
+    match wait {
+        Some(wait) => failure.with_hint(Hint::ComeBackIn(wait)),
+        None => failure,
+    }
 }
 
 /// An error of the API client in the user's terms.
@@ -152,6 +164,7 @@ pub(crate) fn failure(error: &civitai_api::Error) -> Failure {
     let failure = Failure::library(kind, error);
     match error.kind() {
         civitai_api::ErrorKind::Origin { .. } => failure.with_hint(Hint::PrivateOrigin),
+        civitai_api::ErrorKind::RateLimited => come_back(failure, error.retry_after()),
         _ => failure,
     }
 }

@@ -8,6 +8,7 @@ use indicatif::MultiProgress;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::{Voice, When};
 use crate::text::{Label, Lang, Message};
@@ -113,6 +114,16 @@ impl Printer {
             }
         }
         self.data(&Value::Object(line).to_string())
+    }
+
+    /// The last line of a verb that was given several items. A single item is its own sum.
+    pub(crate) fn sum(&self, outcomes: &[Exit]) -> Result<(), Unwritable> {
+        if !self.json || outcomes.len() < 2 {
+            return Ok(());
+        }
+        let failed = outcomes.iter().filter(|exit| **exit != Exit::Done).count();
+        let line = json!({ "count": outcomes.len() - failed, "failed": failed });
+        self.record("summary", &line)
     }
 
     /// Says something on standard error, unless told to be quiet.

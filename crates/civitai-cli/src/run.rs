@@ -18,7 +18,7 @@ use crate::logs;
 use crate::printer::Printer;
 use crate::session::{Outcome, Session, Stop};
 use crate::settings::{Layers, Settings, Surroundings, Voice, When};
-use crate::text::{Hint, Lang, Message, translate_help};
+use crate::text::{Hint, Lang, Message, misuse, translate_help};
 
 /// Runs the program. Nothing below ends the process, except a second Ctrl-C.
 pub(crate) fn run(words: Vec<OsString>) -> Exit {
@@ -206,18 +206,26 @@ impl Early {
             let _ = error.print();
             return Exit::Done;
         }
+        let text = match self.voice.lang {
+            Lang::En => first_line(error),
+            Lang::Ja => misuse(error),
+        };
+        let message = Message::BadArguments { text };
+        let failure = Failure::usage(message).with_hint(match suggestion(error) {
+            Some(word) => Hint::DidYouMean(word),
+            None => Hint::Kind(Kind::Usage),
+        });
+        let printer = Printer::new(self.voice, self.json, true, 0);
         if self.json {
-            let message = Message::BadArguments {
-                text: first_line(error),
-            };
-            let failure = Failure::usage(message).with_hint(match suggestion(error) {
-                Some(word) => Hint::DidYouMean(word),
-                None => Hint::Kind(Kind::Usage),
-            });
-            Printer::new(self.voice, true, true, 0).record_failure(&failure);
+            printer.record_failure(&failure);
         }
-        // The code tells what the text could not, if standard error is gone.
-        let _ = error.print();
+        let has_text = error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        if self.voice.lang == Lang::Ja && has_text {
+            printer.fail(&failure);
+        } else {
+            // The code tells what the text could not, if standard error is gone.
+            let _ = error.print();
+        }
         Exit::Usage
     }
 }

@@ -36,8 +36,12 @@ impl Column {
 /// Renders rows under heads, at most as wide as the terminal. Without a terminal nothing is broken, so that `grep`
 /// and `cut` see whole cells.
 pub(crate) fn render(columns: &[Column], rows: Vec<Vec<String>>) -> String {
-    let width = terminal_size::terminal_size().map(|(width, _)| width.0);
-    render_within(columns, rows, width)
+    render_within(columns, rows, room())
+}
+
+/// Columns of the terminal, if there is one.
+pub(crate) fn room() -> Option<u16> {
+    terminal_size::terminal_size().map(|(width, _)| width.0)
 }
 
 fn render_within(columns: &[Column], rows: Vec<Vec<String>>, width: Option<u16>) -> String {

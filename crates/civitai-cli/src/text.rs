@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use civitai_api::Gap;
 use civitai_download::Verified;
 use url::Url;
 
@@ -16,7 +17,7 @@ use crate::batch::Action;
 use crate::exit::Kind;
 use crate::settings::Bad;
 
-pub(crate) use help::translate_help;
+pub(crate) use help::{misuse, translate_help};
 
 /// A language messages exist in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -89,7 +90,8 @@ pub(crate) enum Message {
     },
     BadLink {
         link: String,
-        problem: String,
+        /// What is wrong with it, if more can be said than that it is none.
+        problem: Option<String>,
     },
     BadName {
         path: PathBuf,
@@ -182,7 +184,7 @@ pub(crate) enum Message {
     },
     ImagesLater,
     Incomplete {
-        reason: String,
+        gap: Gap,
     },
     Interrupted,
     LayoutLater {
@@ -222,7 +224,6 @@ pub(crate) enum Message {
         text: String,
     },
     NotASize {
-        place: String,
         text: String,
     },
     NothingFound,
@@ -250,11 +251,15 @@ pub(crate) enum Message {
     SimRunning {
         site: String,
     },
+    StoppedAtLimit {
+        limit: usize,
+    },
     Stopping,
     Sum {
         fetched: usize,
         skipped: usize,
         failed: usize,
+        interrupted: usize,
         planned: usize,
         bytes: u64,
         elapsed: Duration,
@@ -317,12 +322,16 @@ impl Message {
 pub(crate) enum Hint {
     /// What a user can do about an error of this kind, whatever its cause.
     Kind(Kind),
+    /// When the server will listen again.
+    ComeBackIn(Duration),
     /// The word that was probably meant.
     DidYouMean(String),
     /// Roots of trust are a package of the system.
     InstallRoots,
     /// Where tokens belong.
     KeepTokenOff,
+    /// What to do about a name that is taken.
+    OtherName,
     /// Two tokens confuse whoever looks for the reason of a refusal.
     OneToken,
     /// The verb that lists many models.
@@ -374,6 +383,7 @@ pub(crate) enum Label {
     Name,
     No,
     NoCredit,
+    OrVersion,
     OtherLicence,
     Permanent,
     Problem,
@@ -401,6 +411,26 @@ impl Label {
 /// Seconds with one decimal place.
 fn tenths(elapsed: Duration) -> String {
     format!("{:.1}", elapsed.as_secs_f64())
+}
+
+/// A time to wait, in hours, minutes and seconds, never shorter than it is.
+fn span(wait: Duration) -> String {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let parts = [
+        (seconds / 3600, "h"),
+        (seconds / 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ];
+    let shown: Vec<_> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, unit)| format!("{count} {unit}"))
+        .collect();
+    if shown.is_empty() {
+        "0 s".to_owned()
+    } else {
+        shown.join(" ")
+    }
 }
 
 fn paths(paths: &[PathBuf], separator: &str) -> String {
@@ -459,6 +489,13 @@ mod tests {
                 assert_ne!(hint.say(Lang::En), hint.say(Lang::Ja), "{kind:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_wait_is_told_in_hours_minutes_and_seconds() {
+        assert_eq!(span(Duration::from_hours(1)), "1 h");
+        assert_eq!(span(Duration::from_millis(90_500)), "1 min 31 s");
+        assert_eq!(span(Duration::ZERO), "0 s");
     }
 
     #[test]

@@ -121,7 +121,7 @@ fn versions_downloads_and_api_addresses() {
     );
     assert_eq!(
         read("https://civitai.com/api/v1/model-versions/by-hash/a5f58eb1c3"),
-        json!({"kind": "hash", "hash": "A5F58EB1C3"})
+        json!({"kind": "hash", "hash": "a5f58eb1c3"})
     );
 }
 
@@ -241,7 +241,7 @@ fn hashes_are_read_by_length_and_digits_alone_are_numbers() {
     for digits in ["2a97516c", "2A97516C35", "762fc1903204", &"ab".repeat(32)] {
         assert_eq!(
             read(digits),
-            json!({"kind": "hash", "hash": digits.to_uppercase()})
+            json!({"kind": "hash", "hash": digits.to_lowercase()})
         );
     }
     assert_eq!(read("12345678")["kind"], "model");

@@ -218,26 +218,41 @@ impl<'a> Report<'a> {
         }
     }
 
-    pub(super) fn planned(&self, wanted: &Wanted, path: &Path, action: Action, dry_run: bool) {
-        let bytes = wanted.expected.bytes;
+    /// A link to a file that another link of this run has led to already: it stands in the plan, and its outcome is
+    /// that of the other.
+    pub(super) fn same(&self, wanted: &Wanted, path: &Path) {
+        if self.printer.is_json() {
+            self.plan_line(wanted, path, Action::Skip);
+        }
+        self.printer.say(&Message::SameFile {
+            link: wanted.link.clone(),
+        });
+    }
+
+    fn plan_line(&self, wanted: &Wanted, path: &Path, action: Action) {
         let name = path
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
+        let line = json!({
+            "link": wanted.link,
+            "modelId": wanted.ids.model_id,
+            "versionId": wanted.ids.version_id,
+            "fileId": wanted.ids.file_id,
+            "name": name,
+            "bytes": wanted.expected.bytes,
+            "sha256": wanted.expected.sha256.map(|digest| digest.to_string()),
+            "path": path.to_string_lossy(),
+            "action": action,
+        });
+        // Whoever read standard output may leave; the files are wanted all the same.
+        let _ = self.printer.record("planned", &line);
+    }
+
+    pub(super) fn planned(&self, wanted: &Wanted, path: &Path, action: Action, dry_run: bool) {
+        let bytes = wanted.expected.bytes;
         if self.printer.is_json() {
-            let line = json!({
-                "link": wanted.link,
-                "modelId": wanted.ids.model_id,
-                "versionId": wanted.ids.version_id,
-                "fileId": wanted.ids.file_id,
-                "name": name,
-                "bytes": bytes,
-                "sha256": wanted.expected.sha256.map(|digest| digest.to_string()),
-                "path": path.to_string_lossy(),
-                "action": action,
-            });
-            // Whoever read standard output may leave; the files are wanted all the same.
-            let _ = self.printer.record("planned", &line);
+            self.plan_line(wanted, path, action);
         } else if dry_run {
             let message = Message::Planned {
                 action,
@@ -264,7 +279,9 @@ impl<'a> Report<'a> {
         } else if line.failure.is_none() {
             let _ = self.printer.data(&sentence(line).say(self.printer.lang()));
         }
-        if let Some(failure) = &line.failure {
+        // That the user stopped it is said once, at the end, for all files together.
+        let told = |failure: &&Failure| failure.kind != Kind::Interrupted;
+        if let Some(failure) = line.failure.as_ref().filter(told) {
             let subject = line.path.as_ref().and_then(|path| path.file_name());
             let subject = subject.map_or_else(
                 || line.link.clone(),
@@ -314,7 +331,8 @@ impl<'a> Report<'a> {
             let message = Message::Sum {
                 fetched: sums.downloaded + sums.resumed,
                 skipped: sums.skipped,
-                failed: sums.failed + sums.quarantined + sums.interrupted,
+                failed: sums.failed + sums.quarantined,
+                interrupted: sums.interrupted,
                 planned: sums.planned,
                 bytes: if sums.planned > 0 {
                     sums.bytes
@@ -325,8 +343,7 @@ impl<'a> Report<'a> {
             };
             self.printer.say(&message);
         }
-        // Each interrupted file has said so itself.
-        if exit == Exit::Interrupted && sums.interrupted == 0 {
+        if exit == Exit::Interrupted {
             let interrupted = Failure::interrupted();
             self.printer.fail(&interrupted);
         }

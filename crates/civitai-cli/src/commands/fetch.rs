@@ -17,10 +17,10 @@ use crate::batch::{Batch, Ids, Rules, Unfound, Wanted};
 use crate::failure::Failure;
 use crate::network;
 use crate::session::{Outcome, Session};
-use crate::text::Message;
+use crate::text::{Lang, Message};
 
 pub(crate) async fn run(args: FetchArgs, session: &Session) -> Outcome {
-    let rows = rows(&args)?;
+    let rows = rows(&args, session.printer.lang())?;
     let mut fetcher = Fetcher::new(&args, session)?;
     let wanted: Vec<_> = rows
         .into_iter()
@@ -119,7 +119,7 @@ impl<'a> Fetcher<'a> {
     }
 }
 
-fn rows(args: &FetchArgs) -> Result<Vec<Result<Row, Unfound>>, Failure> {
+fn rows(args: &FetchArgs, lang: Lang) -> Result<Vec<Result<Row, Unfound>>, Failure> {
     let several = args.urls.len() > 1;
     if several && (args.output.is_some() || args.sha256.is_some() || args.blake3.is_some()) {
         return Err(Failure::usage(Message::OneAddressOnly));
@@ -146,13 +146,13 @@ fn rows(args: &FetchArgs) -> Result<Vec<Result<Row, Unfound>>, Failure> {
     });
     let mut rows: Vec<_> = typed.collect();
     if let Some(path) = &args.list {
-        rows.extend(list(path)?);
+        rows.extend(list(path, lang)?);
     }
     Ok(rows)
 }
 
 /// Reads a list. A bad line is reported in its place, and the rest goes on.
-fn list(path: &Path) -> Result<Vec<Result<Row, Unfound>>, Failure> {
+fn list(path: &Path, lang: Lang) -> Result<Vec<Result<Row, Unfound>>, Failure> {
     let mut text = String::new();
     let read = |mut from: Box<dyn std::io::Read>, text: &mut String| from.read_to_string(text);
     let from: Box<dyn std::io::Read> = if path == Path::new("-") {
@@ -169,11 +169,20 @@ fn list(path: &Path) -> Result<Vec<Result<Row, Unfound>>, Failure> {
     let lines = text.lines().enumerate();
     let lines = lines.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
     Ok(lines
-        .map(|(index, line)| row(line, &format!("{}:{}", path.display(), index + 1)))
+        .map(|(index, line)| {
+            row(line).map_err(|unfound| Unfound {
+                failure: Failure::usage(Message::BadLine {
+                    list: path.display().to_string(),
+                    line: index + 1,
+                    problem: unfound.failure.message(lang),
+                }),
+                ..unfound
+            })
+        })
         .collect())
 }
 
-fn row(line: &str, place: &str) -> Result<Row, Unfound> {
+fn row(line: &str) -> Result<Row, Unfound> {
     let mut fields = line.split('\t').map(str::trim);
     let mut next = || fields.next().filter(|field| !field.is_empty());
     let address = next().unwrap_or_default().to_owned();
@@ -183,12 +192,13 @@ fn row(line: &str, place: &str) -> Result<Row, Unfound> {
         link: redact_text(&address).into_owned(),
         failure,
     };
+    self::address(&address).map_err(unfound)?;
     let sha256 = sha256
-        .map(|hex| digest(place, hex))
+        .map(|hex| digest("sha256", hex))
         .transpose()
         .map_err(unfound)?;
     let bytes = bytes
-        .map(|text| text.parse().map_err(|_| not_a_size(place, text)))
+        .map(|text| text.parse().map_err(|_| not_a_size(text)))
         .transpose()
         .map_err(unfound)?;
     Ok(Row {
@@ -198,9 +208,8 @@ fn row(line: &str, place: &str) -> Result<Row, Unfound> {
     })
 }
 
-fn not_a_size(place: &str, text: &str) -> Failure {
+fn not_a_size(text: &str) -> Failure {
     Failure::usage(Message::NotASize {
-        place: place.to_owned(),
         text: text.to_owned(),
     })
 }

@@ -212,6 +212,13 @@ impl Finder {
         version: &Version,
         choice: &Choice,
     ) -> Vec<Result<Wanted, Unfound>> {
+        let mode = version.model.as_ref().and_then(|model| model.mode.as_ref());
+        if mode == Some(&civitai_api::model::ModelMode::Archived) {
+            return vec![unfound(
+                text,
+                Failure::new(Kind::Archived, Message::ModelArchived),
+            )];
+        }
         let kind: Option<&ModelType> = match (model, &version.model) {
             (Some(model), _) => model.kind.as_ref(),
             (None, Some(model)) => model.kind.as_ref(),

@@ -6,21 +6,16 @@ use serde_json::json;
 use crate::args::InfoArgs;
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
+use crate::links::no_link;
 use crate::network;
 use crate::printer::{BOLD, Printer, RESET, Unwritable, printable};
 use crate::session::{Outcome, Session, Stop};
-use crate::table::{Column, render};
+use crate::table::{self, Column, render};
 use crate::text::{Hint, Label, Message, size};
 
 pub(crate) async fn run(args: InfoArgs, session: &Session) -> Outcome {
-    let link = Link::parse_with(&args.link, Some(&session.settings.base_url)).map_err(|error| {
-        let link = civitai_security::redact_text(&args.link).into_owned();
-        Failure::usage(Message::BadLink {
-            link,
-            problem: civitai_security::redact_text(&error.to_string()).into_owned(),
-        })
-        .with_hint(Hint::LinkForms)
-    })?;
+    let link = Link::parse_with(&args.link, Some(&session.settings.base_url))
+        .map_err(|error| no_link(&args.link, &error))?;
     let client = network::site(session)?;
     match session
         .cancel
@@ -200,15 +195,17 @@ fn tell_version_body(version: &Version, printer: &Printer) -> Result<(), Unwrita
     if version.files.is_empty() {
         return Ok(());
     }
+    let digest = Shown::fitting(table::room());
     let columns = [
         Column::number("id"),
         Column::text(Label::File.say(lang)),
         Column::text(Label::Type.say(lang)),
         Column::number(Label::Size.say(lang)),
         Column::text(Label::Scan.say(lang)),
-        Column::text("SHA256"),
+        Column::number(digest.head()),
     ];
-    printer.data(&render(&columns, version.files.iter().map(row).collect()))
+    let rows = version.files.iter().map(|file| row(file, digest));
+    printer.data(&render(&columns, rows.collect()))
 }
 
 fn gate_text(gate: &civitai_api::version::Gate, printer: &Printer) -> String {
@@ -228,7 +225,41 @@ fn tell_facts(facts: &[(Label, Option<String>)], printer: &Printer) -> Result<()
     Ok(())
 }
 
-fn row(file: &File) -> Vec<String> {
+/// How much of a SHA-256 a table shows. A digest broken over lines can neither be read nor copied.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Shown {
+    Whole,
+    /// Its first ten digits, by which Civitai knows the file, too.
+    AutoV2,
+}
+
+impl Shown {
+    fn fitting(room: Option<u16>) -> Self {
+        match room {
+            Some(width) if width < ROOM_FOR_WHOLE => Self::AutoV2,
+            _ => Self::Whole,
+        }
+    }
+
+    fn head(self) -> &'static str {
+        match self {
+            Self::Whole => "SHA256",
+            Self::AutoV2 => "AutoV2",
+        }
+    }
+
+    fn of(self, sha256: &str) -> &str {
+        match self {
+            Self::Whole => sha256,
+            Self::AutoV2 => sha256.get(..10).unwrap_or(sha256),
+        }
+    }
+}
+
+/// Columns of a terminal in which 64 digits leave enough for the other cells.
+const ROOM_FOR_WHOLE: u16 = 140;
+
+fn row(file: &File, digest: Shown) -> Vec<String> {
     let variant = civitai_api::select::Variant::of(file);
     let properties: Vec<_> = variant
         .pairs()
@@ -247,7 +278,7 @@ fn row(file: &File) -> Vec<String> {
         file.bytes().map_or_else(|| "-".to_owned(), size),
         scans.join("/"),
         file.hash(civitai_api::HashKind::Sha256)
-            .unwrap_or("-")
+            .map_or("-", |sha256| digest.of(sha256))
             .to_owned(),
     ]
 }

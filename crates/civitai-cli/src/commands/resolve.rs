@@ -11,6 +11,7 @@ use crate::links::{self, Entry};
 use crate::network;
 use crate::printer::{Unwritable, printable};
 use crate::session::{Outcome, Session};
+use crate::text::{Label, Lang};
 
 pub(crate) async fn run(args: &ResolveArgs, session: &Session) -> Outcome {
     let printer = &session.printer;
@@ -40,11 +41,14 @@ pub(crate) async fn run(args: &ResolveArgs, session: &Session) -> Outcome {
             Ok((_, fields)) if printer.is_json() => {
                 printer.record("link", &fields).map(|()| Exit::Done)
             }
-            Ok((link, fields)) => printer.data(&sentence(&link, &fields)).map(|()| Exit::Done),
+            Ok((link, fields)) => printer
+                .data(&sentence(&link, &fields, printer.lang()))
+                .map(|()| Exit::Done),
             Err(failure) => report(&text, &failure, session).map(|()| failure.exit()),
         };
         outcomes.push(outcome?);
     }
+    printer.sum(&outcomes)?;
     Ok(Exit::of_items(&outcomes))
 }
 
@@ -109,12 +113,15 @@ fn report(text: &str, failure: &Failure, session: &Session) -> Result<(), Unwrit
 }
 
 /// `LINK  kind  field value, …`, and what cannot be done with it.
-fn sentence(link: &Link, fields: &Map<String, Value>) -> String {
+fn sentence(link: &Link, fields: &Map<String, Value>, lang: Lang) -> String {
     let kind = fields
         .get("kind")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    let fields: Vec<_> = fields.iter().filter_map(field).collect();
+    let fields: Vec<_> = fields
+        .iter()
+        .filter_map(|(name, value)| field(name, value, lang))
+        .collect();
     let mut text = format!("{}  {kind}", printable(link.input()));
     if !fields.is_empty() {
         text = format!("{text}  {}", printable(&fields.join(", ")));
@@ -125,10 +132,10 @@ fn sentence(link: &Link, fields: &Map<String, Value>) -> String {
     }
 }
 
-fn field((name, value): (&String, &Value)) -> Option<String> {
-    match (name.as_str(), value) {
+fn field(name: &str, value: &Value, lang: Lang) -> Option<String> {
+    match (name, value) {
         ("input" | "kind", _) | ("ambiguous", Value::Bool(false)) => None,
-        ("ambiguous", _) => Some("or a version".to_owned()),
+        ("ambiguous", _) => Some(Label::OrVersion.say(lang).to_owned()),
         (_, Value::Object(map)) => Some(pairs(map)),
         (_, Value::String(text)) => Some(format!("{name} {text}")),
         _ => Some(format!("{name} {value}")),

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use civitai_api::envelope::{ModelSort, Period};
-use civitai_api::{BaseModel, FileFormat, Model, NsfwLevel, Search, Timestamp, UnknownName};
+use civitai_api::{BaseModel, FileFormat, Gap, Model, NsfwLevel, Search, Timestamp, UnknownName};
 use futures::StreamExt as _;
 use serde_json::json;
 
@@ -47,12 +47,13 @@ pub(crate) async fn run(args: SearchArgs, session: &Session) -> Outcome {
         }
     } else if count > 0 {
         printer.data(&render(&columns(printer), rows))?;
-    } else if ended.is_ok() {
+    } else if ended.is_ok() && search.limit != Some(0) {
         printer.say(&Message::NothingFound);
     }
     if let (Some(gap), Ok(_)) = (completeness.gap(), &ended) {
-        printer.say(&Message::Incomplete {
-            reason: gap.to_string(),
+        printer.say(&match (gap, search.limit) {
+            (Gap::Unfinished, Some(limit)) => Message::StoppedAtLimit { limit },
+            _ => Message::Incomplete { gap: gap.clone() },
         });
     }
     Ok(ended?)

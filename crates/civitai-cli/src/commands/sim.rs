@@ -14,7 +14,10 @@ pub(crate) async fn run(args: SimArgs, session: &Session) -> Outcome {
     if let Some(folder) = args.payloads {
         builder = builder.payloads(folder);
     }
-    let sim = builder.start().await.map_err(|error| Failure::io(&error))?;
+    let sim = builder
+        .start()
+        .await
+        .map_err(|error| Failure::usage_io(&error))?;
     // The line is the same with and without --json: it is made for programs.
     session.printer.data(&sim.announce().to_string())?;
     session.printer.say(&Message::SimRunning {

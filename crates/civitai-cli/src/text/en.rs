@@ -2,7 +2,7 @@
 
 use civitai_download::Verified;
 
-use super::{Hint, Label, Message, paths, size, tenths};
+use super::{Hint, Label, Message, paths, size, span, tenths};
 use crate::batch::Action;
 use crate::exit::Kind;
 use crate::settings::Bad;
@@ -20,9 +20,10 @@ pub(super) fn say(message: &Message) -> String {
             line,
             problem,
         } => format!("{list}, line {line}: {problem}"),
-        Message::BadLink { link, problem } => {
-            format!("`{link}` is not a link this program knows: {problem}")
-        }
+        Message::BadLink { link, problem } => match problem {
+            Some(problem) => format!("`{link}` is not a link this program knows: {problem}"),
+            None => format!("`{link}` is not a link this program knows"),
+        },
         Message::BadName { path, better } => {
             format!(
                 "{} does not end in a name that is safe on every system; {better} would be",
@@ -107,7 +108,7 @@ pub(super) fn say(message: &Message) -> String {
             )
         }
         Message::ImagesLater => "example pictures are not fetched by this version".to_owned(),
-        Message::Incomplete { reason } => format!("the list may be incomplete: {reason}"),
+        Message::Incomplete { gap } => format!("the list may be incomplete: {gap}"),
         Message::Interrupted => "interrupted".to_owned(),
         Message::LayoutLater { layout } => {
             format!("layout {layout} is not applied yet: files go flat into the library")
@@ -120,10 +121,9 @@ pub(super) fn say(message: &Message) -> String {
         Message::LoggedOut { site } => format!("the token for {site} is forgotten"),
         Message::ManyModels { link } => format!("{link} means many models, not one"),
         Message::ModelArchived => "the model is archived and cannot be downloaded".to_owned(),
-        Message::NameTaken { path } => format!(
-            "other files have the names that {} could take",
-            path.display()
-        ),
+        Message::NameTaken { path } => {
+            format!("a different file is already at {}", path.display())
+        }
         Message::NoCertificate { path } => format!("{} holds no certificate", path.display()),
         Message::NoEditor => "neither $VISUAL nor $EDITOR names an editor".to_owned(),
         Message::NoFiles => "this link leads to no files".to_owned(),
@@ -132,7 +132,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::NoToken => "no token is configured".to_owned(),
         Message::NoVersions => "the model has no published version".to_owned(),
         Message::NotAnAddress { text } => format!("`{text}` is not an http or https address"),
-        Message::NotASize { place, text } => format!("{place}: `{text}` is not a number of bytes"),
+        Message::NotASize { text } => format!("`{text}` is not a number of bytes"),
         Message::NothingFound => "nothing found".to_owned(),
         Message::NothingStored { site } => format!("no token is stored for {site}"),
         Message::OneAddressOnly => {
@@ -170,6 +170,9 @@ pub(super) fn say(message: &Message) -> String {
         }
         Message::SidecarsLater => "no sidecars are written yet".to_owned(),
         Message::SimRunning { site } => format!("simulator running at {site}; Ctrl-C stops it"),
+        Message::StoppedAtLimit { limit } => {
+            format!("stopped at {limit}, there may be more: see them with --limit N or --all")
+        }
         Message::Stopping => "stopping; press Ctrl-C again to quit at once".to_owned(),
         Message::Sum { planned, bytes, .. } if *planned > 0 => {
             format!("{planned} files, {}", size(*bytes))
@@ -178,14 +181,21 @@ pub(super) fn say(message: &Message) -> String {
             fetched,
             skipped,
             failed,
+            interrupted,
             bytes,
             elapsed,
             ..
-        } => format!(
-            "{fetched} fetched, {skipped} already there, {failed} failed; {} in {}",
-            size(*bytes),
-            format_args!("{} s", tenths(*elapsed))
-        ),
+        } => {
+            let stopped = match interrupted {
+                0 => String::new(),
+                count => format!(", {count} interrupted"),
+            };
+            format!(
+                "{fetched} fetched, {skipped} already there, {failed} failed{stopped}; {} in {}",
+                size(*bytes),
+                format_args!("{} s", tenths(*elapsed))
+            )
+        }
         Message::TokenDistrusted { key, path } => format!(
             "{key} comes from {}: no token is sent; repeat it as a flag if you trust that file",
             path.display()
@@ -267,6 +277,12 @@ fn did_you_mean(nearest: Option<&str>) -> String {
 pub(super) fn hint(hint: &Hint) -> String {
     let text = match hint {
         Hint::DidYouMean(word) => return format!("did you mean `{word}`?"),
+        Hint::ComeBackIn(wait) => {
+            return format!("come back in {}, or raise --max-wait", span(*wait));
+        }
+        Hint::OtherName => {
+            "choose another directory or name; --force replaces the file once the new one is verified"
+        }
         Hint::Kind(kind) => kind_hint(*kind),
         Hint::InstallRoots => {
             "install the package ca-certificates, or name a PEM file with --ca-file"
@@ -284,7 +300,7 @@ pub(super) fn hint(hint: &Hint) -> String {
             "give a model or version id, a page or download URL, an AIR URN or a hash; quote URLs with `&`"
         }
         Hint::PrivateOrigin => {
-            "use https, or --allow-private-network for a site of your own network"
+            "public sites need https; --allow-private-network is for those of your own network"
         }
     };
     text.to_owned()
@@ -304,7 +320,9 @@ fn kind_hint(kind: Kind) -> &'static str {
         Kind::DownloadsDisabled => "the creator allows use on the site only; no token changes that",
         Kind::EarlyAccess => "buy access on the site, or come back when early access has ended",
         Kind::NoAccess => "log in with an account that may download this",
-        Kind::RegionBlocked => "the site does not serve this region",
+        Kind::RegionBlocked => {
+            "the site decides by the address you come from; no token changes that"
+        }
         Kind::NotFound => "check the id on the site; it may have been unpublished or deleted",
         Kind::Archived => "the creator archived it; look for another version",
         Kind::StorageOutage => {
@@ -315,16 +333,18 @@ fn kind_hint(kind: Kind) -> &'static str {
             "check the connection, --proxy and --ca-file, then run the same command again"
         }
         Kind::Timeout => "the server was too slow; run the same command again",
-        Kind::Quota => "the daily download quota is used up; come back tomorrow",
+        Kind::Quota => {
+            "it counts the last 24 hours: come back tomorrow; what is finished is not fetched again"
+        }
         Kind::RateLimited => "wait as long as the server asks, or raise --max-wait",
         Kind::Integrity => "the bytes are in quarantine; run the command again to fetch them anew",
         Kind::Unverified => "add --accept-unverified to take a file nobody vouches for",
         Kind::NoSpace => "free some space, or choose another directory; what is there will be used",
         Kind::Io => "check that the path exists and that you may write there",
-        Kind::Locked => "another process is working on it; wait for it to end",
+        Kind::Locked => "wait for it to end, then run the same command again",
         Kind::UnsafeContent => "the content is refused for safety",
         Kind::UnsafeAddress => {
-            "the address is not a public one; --allow-private-network allows private ones"
+            "only public addresses over https are followed; --allow-private-network adds those of your own network"
         }
         Kind::Policy => "a policy forbids it",
         Kind::Interrupted => "run the same command again to go on where it stopped",
@@ -353,6 +373,7 @@ pub(super) fn label(label: Label) -> &'static str {
         Label::No => "no",
         Label::NoCredit => "without credit",
         Label::OtherLicence => "other licence",
+        Label::OrVersion => "or a version",
         Label::Permanent => "bought",
         Label::Problem => "fail",
         Label::Published => "published",

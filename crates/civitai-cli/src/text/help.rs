@@ -1,6 +1,7 @@
 //! The help pages in Japanese: the derive macro holds the English ones.
 
-use clap::Command;
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Arg, Command};
 
 use super::Lang;
 
@@ -20,11 +21,14 @@ pub(crate) fn translate_help(command: Command, lang: Lang) -> Command {
 fn translate(command: Command, path: &str) -> Command {
     let mut command = command
         .subcommand_help_heading("コマンド")
-        .next_help_heading("設定と出力")
         .help_template(TEMPLATE)
-        .mut_args(|arg| match argument(path, arg.get_id().as_str()) {
-            Some(text) => arg.help(text).long_help(None),
-            None => arg,
+        .mut_args(|arg| {
+            let heading = heading(&arg);
+            let arg = arg.help_heading(heading);
+            match argument(path, arg.get_id().as_str()) {
+                Some(text) => arg.help(text).long_help(None),
+                None => arg,
+            }
         });
     if let Some(about) = about(path) {
         command = command.about(about).long_about(None);
@@ -42,6 +46,42 @@ fn translate(command: Command, path: &str) -> Command {
         command = command.mut_subcommand(name, |sub| translate(sub, &below));
     }
     command
+}
+
+fn heading(arg: &Arg) -> &'static str {
+    match arg.get_help_heading() {
+        Some(_) => "設定と出力",
+        None if arg.is_positional() => "引数",
+        None => "オプション",
+    }
+}
+
+/// What is wrong with a command line, as far as clap says it in other ways than English.
+pub(crate) fn misuse(error: &clap::Error) -> String {
+    let value = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
+    let argument = value(ContextKind::InvalidArg);
+    match error.kind() {
+        ErrorKind::UnknownArgument => format!("不明な引数 `{argument}` です"),
+        ErrorKind::InvalidSubcommand => {
+            format!(
+                "不明なコマンド `{}` です",
+                value(ContextKind::InvalidSubcommand)
+            )
+        }
+        ErrorKind::MissingRequiredArgument => format!("必要な引数がありません: {argument}"),
+        ErrorKind::MissingSubcommand => "コマンドがありません".to_owned(),
+        ErrorKind::ArgumentConflict => {
+            format!(
+                "`{argument}` は `{}` と同時に使えません",
+                value(ContextKind::PriorArg)
+            )
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => format!(
+            "`{}` は `{argument}` の値として正しくありません",
+            value(ContextKind::InvalidValue)
+        ),
+        _ => format!("`{argument}` の使い方が正しくありません"),
+    }
 }
 
 fn about(path: &str) -> Option<&'static str> {

@@ -1,8 +1,9 @@
 //! Japanese.
 
+use civitai_api::Gap;
 use civitai_download::Verified;
 
-use super::{Hint, Label, Message, paths, size, tenths};
+use super::{Hint, Label, Message, paths, size, span, tenths};
 use crate::batch::Action;
 use crate::exit::Kind;
 use crate::settings::Bad;
@@ -19,7 +20,10 @@ pub(super) fn say(message: &Message) -> String {
             problem,
         } => format!("{list} の {line} 行目: {problem}"),
         Message::BadLink { link, problem } => {
-            format!("`{link}` はリンクとして解釈できません: {problem}")
+            match problem {
+                Some(problem) => format!("`{link}` はリンクとして解釈できません: {problem}"),
+                None => format!("`{link}` はリンクとして解釈できません"),
+            }
         }
         Message::BadName { path, better } => {
             format!("{} の名前は安全ではありません。{better} なら使えます", path.display())
@@ -75,7 +79,7 @@ pub(super) fn say(message: &Message) -> String {
             format!("{how}: {} ({}、{proof}、{} 秒)", path.display(), size(*bytes), tenths(*elapsed))
         }
         Message::ImagesLater => "この版では作例画像を取得しません".to_owned(),
-        Message::Incomplete { reason } => format!("一覧は不完全かもしれません: {reason}"),
+        Message::Incomplete { gap: reason } => format!("一覧は不完全かもしれません: {}", gap(reason)),
         Message::Interrupted => "中断しました".to_owned(),
         Message::LayoutLater { layout } => {
             format!("配置 {layout} はまだ適用されません。ファイルはライブラリの直下に置かれます")
@@ -88,7 +92,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::LoggedOut { site } => format!("{site} のトークンを削除しました"),
         Message::ManyModels { link } => format!("{link} は一つのモデルではなく、複数のモデルを指します"),
         Message::ModelArchived => "モデルはアーカイブされており、ダウンロードできません".to_owned(),
-        Message::NameTaken { path } => format!("{} に使える名前はすべて別のファイルが使用しています", path.display()),
+        Message::NameTaken { path } => format!("{} には別のファイルがあります", path.display()),
         Message::NoCertificate { path } => format!("{} に証明書がありません", path.display()),
         Message::NoEditor => "$VISUAL にも $EDITOR にもエディターが設定されていません".to_owned(),
         Message::NoFiles => "このリンクからはファイルを取得できません".to_owned(),
@@ -99,7 +103,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::NoToken => "トークンが設定されていません".to_owned(),
         Message::NoVersions => "公開されているバージョンがありません".to_owned(),
         Message::NotAnAddress { text } => format!("`{text}` は http または https のアドレスではありません"),
-        Message::NotASize { place, text } => format!("{place}: `{text}` はバイト数ではありません"),
+        Message::NotASize { text } => format!("`{text}` はバイト数ではありません"),
         Message::NothingFound => "見つかりませんでした".to_owned(),
         Message::NothingStored { site } => format!("{site} のトークンは保存されていません"),
         Message::OneAddressOnly => {
@@ -127,13 +131,22 @@ pub(super) fn say(message: &Message) -> String {
         Message::SimRunning { site } => {
             format!("シミュレーターを {site} で実行中です。Ctrl-C で終了します")
         }
+        Message::StoppedAtLimit { limit } => {
+            format!("{limit} 件で止めました。続きがあるかもしれません。--limit N か --all で表示できます")
+        }
         Message::Stopping => "停止しています。もう一度 Ctrl-C を押すとすぐに終了します".to_owned(),
         Message::Sum { planned, bytes, .. } if *planned > 0 => format!("{planned} ファイル、{}", size(*bytes)),
-        Message::Sum { fetched, skipped, failed, bytes, elapsed, .. } => format!(
-            "取得 {fetched}、取得済み {skipped}、失敗 {failed}、{} ({} 秒)",
-            size(*bytes),
-            tenths(*elapsed)
-        ),
+        Message::Sum { fetched, skipped, failed, interrupted, bytes, elapsed, .. } => {
+            let stopped = match interrupted {
+                0 => String::new(),
+                count => format!("、中断 {count}"),
+            };
+            format!(
+                "取得 {fetched}、取得済み {skipped}、失敗 {failed}{stopped}、{} ({} 秒)",
+                size(*bytes),
+                tenths(*elapsed)
+            )
+        }
         Message::TokenDistrusted { key, path } => format!(
             "{key} は {} で指定されているため、トークンを送りません。信頼できる場合はフラグで指定してください",
             path.display()
@@ -218,6 +231,27 @@ fn bad(problem: &Bad) -> String {
     }
 }
 
+fn gap(gap: &Gap) -> String {
+    match gap {
+        Gap::Unfinished => "最後まで読んでいません".to_owned(),
+        Gap::Failed => "エラーで終わりました".to_owned(),
+        Gap::Boundaries { boundaries } => {
+            format!("{boundaries} か所のページの境目で、サイトが一件ずつ落とした可能性があります")
+        }
+        Gap::Loop => "サイトが同じページを繰り返し始めました".to_owned(),
+        Gap::Fruitless { pages } => format!("新しいもののないページが {pages} 続きました"),
+        Gap::Cursor { status } => {
+            format!("サイトが自分のカーソルを拒否しました (状態 {status})")
+        }
+        Gap::Unreadable { items } => format!("{items} 件を読み取れませんでした"),
+        Gap::Unordered { missing } => {
+            format!("サイトの並び順が定まらず、{missing} 件が現れませんでした")
+        }
+        Gap::UnknownTag => "サイトはこのタグを知りません".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 fn did_you_mean(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |word| format!("。`{word}` のことですか?"))
 }
@@ -258,6 +292,15 @@ pub(super) fn headline(kind: Kind) -> &'static str {
 pub(super) fn hint(hint: &Hint) -> String {
     let text = match hint {
         Hint::DidYouMean(word) => return format!("`{word}` のことですか?"),
+        Hint::ComeBackIn(wait) => {
+            return format!(
+                "{} 後にもう一度試すか、--max-wait を大きくしてください",
+                span(*wait)
+            );
+        }
+        Hint::OtherName => {
+            "別のディレクトリか名前を選んでください。--force なら、新しいファイルの検証後に置き換えます"
+        }
         Hint::Kind(kind) => kind_hint(*kind),
         Hint::InstallRoots => {
             "ca-certificates パッケージを入れるか、--ca-file で PEM ファイルを指定してください"
@@ -273,7 +316,7 @@ pub(super) fn hint(hint: &Hint) -> String {
             "モデルかバージョンの id、ページやダウンロードの URL、AIR URN、ハッシュを指定してください。`&` を含む URL は引用符で囲みます"
         }
         Hint::PrivateOrigin => {
-            "https を使うか、自分のネットワークのサイトなら --allow-private-network を付けてください"
+            "公開サイトには https が必要です。自分のネットワークのサイトなら --allow-private-network を付けてください"
         }
     };
     text.to_owned()
@@ -297,7 +340,7 @@ fn kind_hint(kind: Kind) -> &'static str {
             "サイトでアクセス権を購入するか、早期アクセスの終了後にもう一度試してください"
         }
         Kind::NoAccess => "ダウンロードできるアカウントでログインしてください",
-        Kind::RegionBlocked => "サイトはこの地域にサービスを提供していません",
+        Kind::RegionBlocked => "サイトが接続元の地域によって決めています。トークンでは変わりません",
         Kind::NotFound => "サイトで id を確認してください。非公開または削除された可能性があります",
         Kind::Archived => "作者がアーカイブしました。別のバージョンを探してください",
         Kind::StorageOutage => {
@@ -308,7 +351,9 @@ fn kind_hint(kind: Kind) -> &'static str {
             "接続、--proxy、--ca-file を確認し、同じコマンドをもう一度実行してください"
         }
         Kind::Timeout => "サーバーの応答が遅すぎます。同じコマンドをもう一度実行してください",
-        Kind::Quota => "一日のダウンロード数の上限に達しました。明日もう一度試してください",
+        Kind::Quota => {
+            "直近 24 時間の数です。明日もう一度試してください。取得済みのファイルは取り直しません"
+        }
         Kind::RateLimited => "サーバーが求める時間だけ待つか、--max-wait を大きくしてください",
         Kind::Integrity => "ファイルは隔離されました。もう一度実行すると取り直します",
         Kind::Unverified => {
@@ -318,10 +363,10 @@ fn kind_hint(kind: Kind) -> &'static str {
             "空き容量を増やすか、別のディレクトリを選んでください。取得済みの部分は再利用されます"
         }
         Kind::Io => "パスがあり、書き込めることを確認してください",
-        Kind::Locked => "他のプロセスが作業中です。終わるまで待ってください",
+        Kind::Locked => "終わるまで待ち、同じコマンドをもう一度実行してください",
         Kind::UnsafeContent => "安全のため、この内容は受け付けません",
         Kind::UnsafeAddress => {
-            "公開アドレスではありません。プライベートアドレスは --allow-private-network で許可できます"
+            "https の公開アドレスだけを使います。自分のネットワークなら --allow-private-network で許可できます"
         }
         Kind::Policy => "ポリシーで禁止されています",
         Kind::Interrupted => "同じコマンドをもう一度実行すると、続きから再開します",
@@ -350,6 +395,7 @@ pub(super) fn label(label: Label) -> &'static str {
         Label::No => "不可",
         Label::NoCredit => "クレジット省略",
         Label::OtherLicence => "別ライセンス",
+        Label::OrVersion => "またはバージョン",
         Label::Permanent => "購入が必要",
         Label::Problem => "異常",
         Label::Published => "公開日",
