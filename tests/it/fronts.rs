@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -21,6 +22,8 @@ struct Secure {
     _runtime: Runtime,
     site: String,
     authority: String,
+    /// Clients that did not trust it.
+    refused: Arc<AtomicUsize>,
 }
 
 impl Secure {
@@ -44,6 +47,7 @@ impl Secure {
             .expect("the key is the certificate's");
         let acceptor = TlsAcceptor::from(Arc::new(config));
 
+        let refused = Arc::new(AtomicUsize::new(0));
         let runtime = Runtime::new().expect("the machine lets tests work");
         let sim = &site.sim;
         let behind = [
@@ -63,13 +67,16 @@ impl Secure {
             .into();
         for (url, (listener, _)) in behind.iter().zip(listeners) {
             let (acceptor, names) = (acceptor.clone(), Arc::clone(&names));
+            let refused = Arc::clone(&refused);
             let backend = url.authority().to_owned();
             runtime.spawn(async move {
                 while let Ok((client, _)) = listener.accept().await {
                     let (acceptor, names) = (acceptor.clone(), Arc::clone(&names));
-                    let backend = backend.clone();
+                    let (backend, refused) = (backend.clone(), Arc::clone(&refused));
                     tokio::spawn(async move {
-                        let client = acceptor.accept(client).await?;
+                        let client = acceptor.accept(client).await.inspect_err(|_| {
+                            refused.fetch_add(1, Ordering::SeqCst);
+                        })?;
                         forward(client, &backend, &names).await
                     });
                 }
@@ -79,6 +86,7 @@ impl Secure {
             _runtime: runtime,
             site: names[0].1.clone(),
             authority: root.pem(),
+            refused,
         }
     }
 }
@@ -210,6 +218,8 @@ fn an_authority_of_ones_own_is_trusted_when_it_is_named_and_only_then() {
         "{error}"
     );
     assert!(!user.path("g").exists());
+    let refused = secure.refused.load(Ordering::SeqCst);
+    assert_eq!(refused, 1, "another try would not make it trusted");
 }
 
 #[test]

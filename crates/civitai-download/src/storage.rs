@@ -1,5 +1,7 @@
 //! The way to storage servers: one HTTP client set up for big bodies from strangers.
 
+use std::error::Error as StdError;
+use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -122,6 +124,8 @@ pub(crate) fn failure(error: reqwest::Error, url: &Url) -> (Failure, Error) {
     let url = RedactedUrl::new(url.clone());
     let failure = if error.is_timeout() {
         Failure::Timeout
+    } else if error.is_connect() && is_refused_handshake(&error) {
+        Failure::Tls
     } else if error.is_connect() {
         Failure::Connect
     } else if error.is_builder() {
@@ -130,6 +134,23 @@ pub(crate) fn failure(error: reqwest::Error, url: &Url) -> (Failure, Error) {
         Failure::Interrupted
     };
     (failure, ErrorKind::Network { url, source: error }.into())
+}
+
+/// Whether the other side is not whom the system trusts. The TLS library reports that as invalid data, hidden in an
+/// `io::Error` or two; a plain connection never does.
+fn is_refused_handshake(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(current) = cause {
+        let io = current.downcast_ref::<io::Error>();
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::InvalidData) {
+            return true;
+        }
+        cause = match io.and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => current.source(),
+        };
+    }
+    false
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
