@@ -288,7 +288,7 @@ fn note(ledger: &Path, seen: &Summary) -> io::Result<()> {
         "requests": seen.requests_to("/{object}"),
         "authorization": seen.storage_authorization,
         "cookies": seen.storage_cookies,
-        "tokens": seen.storage_tokens + seen.site_url_tokens,
+        "tokens": seen.storage_tokens,
         "heads": seen.heads,
     });
     let mut file = fs_err::OpenOptions::new()
