@@ -43,6 +43,9 @@ impl Scenario {
 }
 
 fn main() -> Result<()> {
+    if std::env::args().nth(1).as_deref() == Some(list::SERVE) {
+        return list::serve();
+    }
     let args = Args::parse();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let binary = build(&root)?;
