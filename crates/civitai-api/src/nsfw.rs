@@ -115,11 +115,7 @@ impl FromStr for NsfwLevel {
             "x" => Self::X,
             "xxx" => Self::XXX,
             _ => {
-                return Err(UnknownName::new(
-                    "level",
-                    text,
-                    &["pg", "pg13", "r", "x", "xxx"],
-                ));
+                return Err(UnknownName::new(text, &["pg", "pg13", "r", "x", "xxx"]));
             }
         })
     }

@@ -8,19 +8,19 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnknownName {
-    /// What the name should have been, such as `ModelType`.
-    pub expected: &'static str,
-    /// What was given.
+    /// What was given, cut at 80 characters.
     pub given: String,
+    /// The names it could have been.
+    pub known: &'static [&'static str],
     /// The known name that looks most like it, if one does.
     pub nearest: Option<&'static str>,
 }
 
 impl UnknownName {
-    pub(crate) fn new(expected: &'static str, given: &str, known: &[&'static str]) -> Self {
+    pub(crate) fn new(given: &str, known: &'static [&'static str]) -> Self {
         Self {
-            expected,
             given: given.chars().take(80).collect(),
+            known,
             nearest: nearest(given, known),
         }
     }
@@ -28,15 +28,20 @@ impl UnknownName {
 
 impl fmt::Display for UnknownName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is not a known {}", self.given, self.expected)?;
         match self.nearest {
-            Some(nearest) => write!(f, ", did you mean {nearest:?}?"),
-            None => Ok(()),
+            Some(nearest) => write!(f, "{:?} is not known, did you mean {nearest:?}?", self.given),
+            None if self.known.len() <= MOST_LISTED => {
+                write!(f, "{:?} is none of {}", self.given, self.known.join(", "))
+            }
+            None => write!(f, "{:?} is not known", self.given),
         }
     }
 }
 
 impl std::error::Error for UnknownName {}
+
+/// More names than these (the base models are 99) help nobody in one line.
+const MOST_LISTED: usize = 40;
 
 /// Returns the name of `known` that looks most like `given`, or `None` if none comes near.
 ///
@@ -119,7 +124,7 @@ macro_rules! open_enum {
                     .iter()
                     .find(|known| $crate::open_enum::fold(known) == folded)
                     .map(|known| Self::from(*known))
-                    .ok_or_else(|| $crate::UnknownName::new(stringify!($name), text, Self::KNOWN))
+                    .ok_or_else(|| $crate::UnknownName::new(text, Self::KNOWN))
             }
         }
 
@@ -160,6 +165,7 @@ pub(crate) use open_enum;
 
 #[cfg(test)]
 mod tests {
+    use crate::model::CheckpointType;
     use crate::{FileFormat, ModelType};
 
     #[test]
@@ -175,11 +181,14 @@ mod tests {
         assert_eq!(error.nearest, Some("Checkpoint"));
         assert_eq!(
             error.to_string(),
-            r#""Checkpiont" is not a known ModelType, did you mean "Checkpoint"?"#
+            r#""Checkpiont" is not known, did you mean "Checkpoint"?"#
         );
-        assert_eq!(
-            "§§§".parse::<ModelType>().expect_err("nonsense").nearest,
-            None
-        );
+    }
+
+    #[test]
+    fn a_name_like_no_other_is_refused_with_all_of_them() {
+        let error = "§§§".parse::<CheckpointType>().expect_err("nonsense");
+        assert_eq!(error.nearest, None);
+        assert_eq!(error.to_string(), r#""§§§" is none of Trained, Merge"#);
     }
 }

@@ -2,10 +2,13 @@
 //! so that a bad value gets one message wherever it was written.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use civitai_api::{FileFormat, UnknownName};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::failure::Failure;
 use crate::settings::Key;
 
 /// Find models of Civitai, fetch them, and prove that the bytes are the promised ones.
@@ -399,4 +402,19 @@ pub(crate) struct SimArgs {
     /// Serve the recorded answers in this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) payloads: Option<PathBuf>,
+}
+
+/// Reads a flag whose value is one of Civitai's own names.
+pub(crate) fn one<T: FromStr<Err = UnknownName>>(
+    flag: &str,
+    text: Option<&str>,
+) -> Result<Option<T>, Failure> {
+    text.map(|text| text.parse().map_err(|choice| Failure::choice(flag, choice)))
+        .transpose()
+}
+
+/// Reads a file format, which people call by its extension or by Civitai's name.
+pub(crate) fn format(text: Option<&str>) -> Result<Option<FileFormat>, Failure> {
+    text.map(|text| FileFormat::named(text).map_err(|choice| Failure::choice("--format", choice)))
+        .transpose()
 }

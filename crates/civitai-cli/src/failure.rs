@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 
+use civitai_api::UnknownName;
 use serde_json::{Map, Value, json};
 
 use crate::exit::{Exit, Kind};
@@ -34,6 +35,14 @@ impl Failure {
 
     pub(crate) fn usage(message: Message) -> Self {
         Self::new(Kind::Usage, message)
+    }
+
+    /// A flag's value that is none of its choices.
+    pub(crate) fn choice(flag: &str, choice: UnknownName) -> Self {
+        Self::usage(Message::BadChoice {
+            flag: flag.to_owned(),
+            choice,
+        })
     }
 
     pub(crate) fn interrupted() -> Self {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use civitai_api::Gap;
+use civitai_api::{Gap, UnknownName};
 use civitai_download::Verified;
 use url::Url;
 
@@ -82,6 +82,10 @@ pub(crate) enum Message {
     BadFlag {
         flag: String,
         problem: String,
+    },
+    BadChoice {
+        flag: String,
+        choice: UnknownName,
     },
     BadLine {
         list: String,

@@ -15,7 +15,7 @@ use civitai_download::{Existing, Expected, Lease, LeaseError, Storage, Unproved,
 use civitai_security::FileName;
 use futures::stream::{self, BoxStream, StreamExt as _};
 
-use crate::args::GetArgs;
+use crate::args::{GetArgs, format, one};
 use crate::batch::{Batch, Ids, Rules, Unfound, Wanted};
 use crate::exit::Kind;
 use crate::failure::Failure;
@@ -256,10 +256,10 @@ impl Wish {
     fn new(args: &GetArgs) -> Result<Self, Failure> {
         let variant = Variant {
             kind: None,
-            format: args.format.as_deref().map(format).transpose()?,
-            size: known("--size", args.size.as_deref())?,
-            fp: known("--fp", args.fp.as_deref())?,
-            quant: known("--quant", args.quant.as_deref())?,
+            format: format(args.format.as_deref())?,
+            size: one("--size", args.size.as_deref())?,
+            fp: one("--fp", args.fp.as_deref())?,
+            quant: one("--quant", args.quant.as_deref())?,
         };
         Ok(Self {
             file: args
@@ -297,25 +297,6 @@ fn not_an_id(id: u32) -> Failure {
     Failure::usage(Message::BadFlag {
         flag: "--file-id".to_owned(),
         problem: format!("{id} is not an id"),
-    })
-}
-
-fn format(text: &str) -> Result<FileFormat, Failure> {
-    FileFormat::named(text).map_err(|error| bad("--format", &error))
-}
-
-fn known<T: FromStr<Err = UnknownName>>(
-    flag: &str,
-    text: Option<&str>,
-) -> Result<Option<T>, Failure> {
-    text.map(|text| text.parse().map_err(|error| bad(flag, &error)))
-        .transpose()
-}
-
-fn bad(flag: &str, error: &UnknownName) -> Failure {
-    Failure::usage(Message::BadFlag {
-        flag: flag.to_owned(),
-        problem: error.to_string(),
     })
 }
 

@@ -8,7 +8,7 @@ use civitai_api::{BaseModel, FileFormat, Gap, Model, NsfwLevel, Search, Timestam
 use futures::StreamExt as _;
 use serde_json::json;
 
-use crate::args::SearchArgs;
+use crate::args::{SearchArgs, format, one};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::network;
@@ -72,7 +72,7 @@ fn search(args: &SearchArgs, printer: &Printer) -> Result<Search, Failure> {
     search.username.clone_from(&args.username);
     search.sort = one::<ModelSort>("--sort", args.sort.as_deref())?;
     search.period = one::<Period>("--period", args.period.as_deref())?;
-    search.level = args.nsfw.as_deref().map(level).transpose()?;
+    search.level = one("--nsfw", args.nsfw.as_deref())?;
     search.checkpoint_type = one("--checkpoint-type", args.checkpoint_type.as_deref())?;
     search.commercial_use = all("--commercial", &args.commercial)?;
     search.min_downloads = args.min_downloads;
@@ -88,28 +88,14 @@ fn search(args: &SearchArgs, printer: &Printer) -> Result<Search, Failure> {
         .map(|text| last_moment("--until", text))
         .transpose()?;
     search.category = args.category.as_deref().map(category).transpose()?;
-    search.format = args
-        .format
-        .as_deref()
-        .map(|text| FileFormat::named(text).map_err(|error| bad("--format", &error)))
-        .transpose()?;
+    search.format = format(args.format.as_deref())?;
     search.limit = (!args.all).then_some(args.limit);
     Ok(search)
 }
 
-fn one<T: FromStr<Err = UnknownName>>(
-    flag: &str,
-    text: Option<&str>,
-) -> Result<Option<T>, Failure> {
-    text.map(|text| text.parse().map_err(|error: UnknownName| bad(flag, &error)))
-        .transpose()
-}
-
 fn all<T: FromStr<Err = UnknownName>>(flag: &str, texts: &[String]) -> Result<Vec<T>, Failure> {
-    texts
-        .iter()
-        .map(|text| text.parse().map_err(|error: UnknownName| bad(flag, &error)))
-        .collect()
+    let read = |text: &String| text.parse().map_err(|choice| Failure::choice(flag, choice));
+    texts.iter().map(read).collect()
 }
 
 fn bad(flag: &str, problem: &dyn Display) -> Failure {
@@ -127,20 +113,6 @@ fn base_model(name: &str, printer: &Printer) -> BaseModel {
         });
         BaseModel::from(name)
     })
-}
-
-fn level(text: &str) -> Result<NsfwLevel, Failure> {
-    match text.to_ascii_lowercase().as_str() {
-        "pg" => Ok(NsfwLevel::PG),
-        "pg13" | "pg-13" => Ok(NsfwLevel::PG13),
-        "r" => Ok(NsfwLevel::R),
-        "x" => Ok(NsfwLevel::X),
-        "xxx" => Ok(NsfwLevel::XXX),
-        _ => Err(bad(
-            "--nsfw",
-            &format_args!("`{text}` is not one of pg, pg13, r, x, xxx"),
-        )),
-    }
 }
 
 fn category(text: &str) -> Result<String, Failure> {

@@ -14,6 +14,7 @@ pub(super) fn say(message: &Message) -> String {
         }
         Message::BadArguments { text } => text.clone(),
         Message::BadDigest { place, problem } => format!("{place}: {problem}"),
+        Message::BadChoice { flag, choice } => format!("{flag}: {choice}"),
         Message::BadFlag { flag, problem } => format!("{flag}: {problem}"),
         Message::BadLine {
             list,

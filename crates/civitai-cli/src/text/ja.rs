@@ -13,6 +13,10 @@ pub(super) fn say(message: &Message) -> String {
         Message::AlreadyThere { path } => format!("{} はすでにあり、検証済みです", path.display()),
         Message::BadArguments { text } => text.clone(),
         Message::BadDigest { place, problem } => format!("{place}: ダイジェストが正しくありません: {problem}"),
+        Message::BadChoice { flag, choice } => match choice.nearest {
+            Some(nearest) => format!("{flag}: 「{}」は使えません。「{nearest}」のことですか?", choice.given),
+            None => format!("{flag}: 「{}」は使えません (使える値: {})", choice.given, choice.known.join(", ")),
+        },
         Message::BadFlag { flag, problem } => format!("{flag} の値が正しくありません: {problem}"),
         Message::BadLine {
             list,
