@@ -29,7 +29,11 @@ impl UnknownName {
 impl fmt::Display for UnknownName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.nearest {
-            Some(nearest) => write!(f, "{:?} is not known, did you mean {nearest:?}?", self.given),
+            Some(nearest) => write!(
+                f,
+                "{:?} is not known, did you mean {nearest:?}?",
+                self.given
+            ),
             None if self.known.len() <= MOST_LISTED => {
                 write!(f, "{:?} is none of {}", self.given, self.known.join(", "))
             }

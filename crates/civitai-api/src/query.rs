@@ -1,6 +1,6 @@
 //! What can be asked of the listings, and how it is written into a URL.
 //!
-//! The structs carry only what the API honours; [`crate::search`] filters by the rest. A flag that is `false` is left
+//! The structs carry only what the API honours; [`Search`](crate::Search) filters by the rest. A flag that is `false` is left
 //! out, because several of the API's parsers take any text, `false` included, for true.
 
 use std::fmt::{self, Display};

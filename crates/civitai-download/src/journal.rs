@@ -478,11 +478,12 @@ mod tests {
             let whole = text.len();
             let cut = first + cut.index(whole - first + 1);
             text.truncate(cut);
-            let kept = text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")).count();
             text.extend(garbage);
             let mut wanted = Claims::default();
             let boot = disk::boot_id();
-            records.truncate(kept);
+            // What follows the cut may by chance be the one byte that was cut off: then that line is whole.
+            let kept = (0..=records.len()).rev().find(|kept| text.starts_with(&lines(&records[..*kept])));
+            records.truncate(kept.expect("every text begins with nothing"));
             for record in records {
                 wanted.apply(record, boot.as_deref());
             }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use civitai_api::select::{Choice, FileRequest, Variant, select};
 use civitai_api::{
-    Client, File, FileFormat, FileId, Found, HashKind, Link, Model, ModelId, ModelType,
-    UnknownName, Version, VersionId,
+    Client, File, FileId, Found, HashKind, Link, Model, ModelId, ModelType, Version, VersionId,
 };
 use civitai_download::digest::{Digest, DigestSet};
 use civitai_download::lease::source_fn;

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use civitai_api::envelope::{ModelSort, Period};
-use civitai_api::{BaseModel, FileFormat, Gap, Model, NsfwLevel, Search, Timestamp, UnknownName};
+use civitai_api::{BaseModel, Gap, Model, Search, Timestamp, UnknownName};
 use futures::StreamExt as _;
 use serde_json::json;
 
