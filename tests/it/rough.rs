@@ -12,10 +12,10 @@ use crate::user::{Site, User};
 const MIB: u64 = 1 << 20;
 const LARGE: u32 = 900_000;
 
-/// A site with a file of 64 MiB, and the file's digest.
+/// A site with a file of 1 GiB, and the file's digest.
 fn with_large_file() -> (Site, String) {
     let site = Site::start();
-    let content = Content::new(Kind::SafeTensors, 64, 64 * MIB);
+    let content = Content::new(Kind::SafeTensors, 64, 1024 * MIB);
     let digest = content.digests().sha256.to_lowercase();
     let file = File::new(LARGE, "large.safetensors", content.len()).with_content(content);
     let version = Version::new(9000, "v1").with_file(file);
@@ -40,7 +40,7 @@ fn a_bad_line_costs_neither_bytes_nor_quota() {
     faults.add(stall.within(Scope::storage().times(2)));
     // The first address dies under way; what is left fits the second.
     let expire = Knob::ExpireUrl {
-        after: Expiry::Bytes(40 * MIB),
+        after: Expiry::Bytes(640 * MIB),
         cut: true,
     };
     faults.add(expire.within(Scope::storage()));

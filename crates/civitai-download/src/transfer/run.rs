@@ -355,7 +355,7 @@ impl<'a> Run<'a> {
         self.held = None;
         self.allowed = usize::MAX;
         if self.since_progress.refusals > 1 {
-            return self.back_off(None, error);
+            return self.back_off(Some(SIGNING_TICK), error);
         }
         Ok(())
     }
@@ -522,6 +522,8 @@ const FLUSH_BYTES: u64 = 64 << 20;
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(100);
 const MAX_RENEWALS: u32 = 3;
+/// Addresses are signed by the second (`X-Amz-Date`): asked again sooner, a source may give the refused one once more.
+const SIGNING_TICK: Duration = Duration::from_secs(1);
 const MAX_RESTARTS: u32 = 3;
 const MAX_BAD_RANGES: u32 = 2;
 const MAX_PAGES: u32 = 1;

@@ -428,13 +428,9 @@ async fn a_slow_drip_is_not_waited_for() {
 /// Everything at once, and still each byte is served about once.
 #[tokio::test]
 async fn a_get_over_many_faults_is_right_and_wastes_little() {
-    let size = match std::env::var("CIVITAI_DOWNLOAD_ACCEPTANCE_MIB")
-        .ok()
-        .and_then(|text| text.parse::<u64>().ok())
-    {
-        Some(mebibytes) => mebibytes * MIB,
-        None => 96 * MIB,
-    };
+    // What is on its way when a connection breaks is lost, and on loopback the kernel holds megabytes of it: only a
+    // large file shows what the transfer itself wastes.
+    let size = 1024 * MIB;
     let world = World::new(size).await;
     let storage = Scope::storage;
     let faults = world.sim.faults();
