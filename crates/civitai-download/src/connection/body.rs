@@ -1,0 +1,178 @@
+//! A body on its way from the socket to the part file.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use civitai_security::RedactedUrl;
+use reqwest::Response;
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use super::{Patience, Shared, Task, Trouble, blocking, network, slow};
+use crate::error::{Error, ErrorKind, Slow};
+
+/// A body and where its bytes go.
+pub(super) struct Body {
+    response: Response,
+    url: Url,
+    offset: u64,
+    /// Where the answer said it would end.
+    announced: Option<u64>,
+    pace: Pace,
+    buffer: Vec<Bytes>,
+    buffered: u64,
+}
+
+impl Body {
+    /// A body whose first byte belongs at `offset`.
+    pub(super) fn new(
+        response: Response,
+        url: Url,
+        offset: u64,
+        announced: Option<u64>,
+        patience: Patience,
+    ) -> Self {
+        Self {
+            response,
+            url,
+            offset,
+            announced,
+            pace: Pace::new(patience),
+            buffer: Vec::new(),
+            buffered: 0,
+        }
+    }
+
+    /// Copies the body to the part file, as far as it belongs to the segment.
+    pub(super) async fn copy(mut self, shared: &Arc<Shared>, task: &Task) -> Result<(), Trouble> {
+        self.note_surplus(shared, self.response.content_length().unwrap_or(0));
+        let ended = self.receive(shared, task).await;
+        self.write(shared).await?;
+        ended
+    }
+
+    async fn receive(&mut self, shared: &Arc<Shared>, task: &Task) -> Result<(), Trouble> {
+        loop {
+            let chunk = tokio::select! {
+                biased;
+                () = task.stop.cancelled() => return Ok(()),
+                chunk = self.pace.next(&mut self.response) => chunk.map_err(|end| end.on(&self.url))?,
+            };
+            let Some(mut chunk) = chunk else {
+                return self.end(shared, task);
+            };
+            let len = chunk.len() as u64;
+            shared.fetched.fetch_add(len, Ordering::Relaxed);
+            self.note_surplus(shared, self.buffered.saturating_add(len));
+            let (kept, done) = shared.plan().advance(task.id, len);
+            chunk.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
+            self.buffered += kept;
+            self.buffer.push(chunk);
+            if done {
+                return Ok(());
+            }
+            if self.buffered >= WRITE_LEN {
+                self.write(shared).await?;
+            }
+            if let Some(limit) = &shared.limit {
+                tokio::select! {
+                    biased;
+                    () = task.stop.cancelled() => return Ok(()),
+                    () = limit.take(len) => {}
+                }
+            }
+        }
+    }
+
+    /// Notes whether `len` bytes from the present offset on are more than the answer said it has.
+    fn note_surplus(&self, shared: &Shared, len: u64) {
+        if self
+            .announced
+            .is_some_and(|end| self.offset.saturating_add(len) > end)
+        {
+            shared.surplus.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The body ended by itself.
+    fn end(&self, shared: &Shared, task: &Task) -> Result<(), Trouble> {
+        let mut plan = shared.plan();
+        match (plan.size(), plan.missing(task.id)) {
+            (None, _) => {
+                plan.end_of_file(self.offset + self.buffered);
+                Ok(())
+            }
+            (Some(_), 0) => Ok(()),
+            (Some(_), missing) => {
+                let url = RedactedUrl::new(self.url.clone());
+                Err(Trouble::Transient(
+                    ErrorKind::ShortBody { url, missing }.into(),
+                ))
+            }
+        }
+    }
+
+    async fn write(&mut self, shared: &Arc<Shared>) -> Result<(), Error> {
+        if self.buffered == 0 {
+            return Ok(());
+        }
+        let (offset, chunks) = (self.offset, std::mem::take(&mut self.buffer));
+        self.offset += std::mem::take(&mut self.buffered);
+        let shared = Arc::clone(shared);
+        blocking(move || shared.part.write(offset, &chunks)).await
+    }
+}
+
+/// Judges how fast a body comes, by the time spent waiting for it: a cap on our side is not the server's slowness.
+struct Pace {
+    patience: Patience,
+    waited: Duration,
+    bytes: u64,
+}
+
+enum EarlyEnd {
+    Broken(reqwest::Error),
+    Slow(Slow),
+}
+
+impl EarlyEnd {
+    fn on(self, url: &Url) -> Trouble {
+        match self {
+            Self::Broken(error) => network(error, url),
+            Self::Slow(limit) => slow(url, limit),
+        }
+    }
+}
+
+impl Pace {
+    fn new(patience: Patience) -> Self {
+        Self {
+            patience,
+            waited: Duration::ZERO,
+            bytes: 0,
+        }
+    }
+
+    async fn next(&mut self, response: &mut Response) -> Result<Option<Bytes>, EarlyEnd> {
+        let asked = Instant::now();
+        let chunk = match timeout(self.patience.idle, response.chunk()).await {
+            Ok(chunk) => chunk.map_err(EarlyEnd::Broken)?,
+            Err(_) => return Err(EarlyEnd::Slow(Slow::Idle(self.patience.idle))),
+        };
+        self.waited += asked.elapsed();
+        self.bytes += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        if self.waited >= self.patience.window {
+            if self.bytes < self.patience.window_bytes {
+                let (bytes, over) = (self.bytes, self.waited);
+                return Err(EarlyEnd::Slow(Slow::Rate { bytes, over }));
+            }
+            (self.waited, self.bytes) = (Duration::ZERO, 0);
+        }
+        Ok(chunk)
+    }
+}
+
+/// One system call moves this much: larger ones only delay the record of what arrived.
+const WRITE_LEN: u64 = 256 << 10;

@@ -1,0 +1,204 @@
+//! The request for a range, and the answer taken for what it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use civitai_security::RedactedUrl;
+use reqwest::Response;
+use tokio::time::timeout;
+use url::Url;
+
+use super::body::Body;
+use super::{Landing, Shared, Task, Trouble, blocking, network, slow};
+use crate::error::{Error, ErrorKind, Slow};
+use crate::journal::Source;
+use crate::response::{self, Answer, Page, Refusal, Validators};
+
+/// Sends the request and takes the answer for what it is. `None` when stopped, or when there are no bytes to read.
+pub(super) async fn open(shared: &Arc<Shared>, task: &Task) -> Result<Option<Body>, Trouble> {
+    let (response, answer, landing) = tokio::select! {
+        biased;
+        () = task.stop.cancelled() => return Ok(None),
+        asked = ask(shared, task) => asked?,
+    };
+    let validators = Validators::read(response.headers());
+    let source = |size| Source {
+        size,
+        place: place(&landing.url),
+        etag: validators.etag.clone(),
+        modified: validators.modified.clone(),
+    };
+    let (offset, announced) = match answer {
+        Answer::Empty => {
+            settle(shared, source(Some(0)), &landing.url).await?;
+            shared.plan().open(task.id, Some(0), 0);
+            return Ok(None);
+        }
+        Answer::Partial { range, size } => {
+            settle(shared, source(Some(size)), &landing.url).await?;
+            shared.plan().open(task.id, Some(size), range.end);
+            (range.start, Some(range.end))
+        }
+        // Bytes that are there already may not be mixed with a body that begins anew.
+        Answer::Whole { .. } if shared.plan().len() > 1 || shared.part.bytes() > 0 => {
+            return Err(Trouble::IgnoresRange);
+        }
+        Answer::Whole { size } => {
+            settle(shared, source(size), &landing.url).await?;
+            shared.plan().open_whole(task.id, size);
+            (0, size)
+        }
+    };
+    let url = landing.url.clone();
+    // A second connection that lands at the same time has found the same place.
+    let _ = task.held.landing.set(landing);
+    shared.opened.notify_one();
+    let patience = shared.patience.clone();
+    Ok(Some(Body::new(response, url, offset, announced, patience)))
+}
+
+/// Requests the range where the lease leads, following redirects while it is not known where that is.
+async fn ask(shared: &Shared, task: &Task) -> Result<(Response, Answer, Landing), Trouble> {
+    let lease = &task.held.lease;
+    let known = task.held.landing.get();
+    let mut landing = known.cloned().unwrap_or_else(|| Landing {
+        url: lease.url.expose().clone(),
+        with_credential: true,
+    });
+    let asked = task.ranged.then_some(&task.range);
+    for _ in 0..=MAX_REDIRECTS {
+        shared.storage.check(&landing.url)?;
+        let credential = landing.with_credential.then_some(lease);
+        let request = shared
+            .storage
+            .request(&landing.url, credential, asked)
+            .send();
+        let response = match timeout(shared.patience.headers, request).await {
+            Ok(sent) => sent.map_err(|error| network(error, &landing.url))?,
+            Err(_) => return Err(slow(&landing.url, Slow::Headers(shared.patience.headers))),
+        };
+        let location =
+            match response::judge(response.status(), response.headers(), asked, &shared.target) {
+                Ok(answer) => return Ok((response, answer, landing)),
+                Err(Refusal::Redirect { location }) if known.is_none() => location,
+                Err(refusal) => return Err(explain(refusal, response, &landing.url).await),
+            };
+        let next = shared.storage.next_hop(&landing.url, location.as_deref())?;
+        tracing::debug!(from = %RedactedUrl::new(landing.url.clone()), to = %RedactedUrl::new(next.clone()), "redirected");
+        landing = Landing {
+            with_credential: landing.with_credential && next.origin() == landing.url.origin(),
+            url: next,
+        };
+    }
+    let url = lease.url.clone();
+    Err(Error::from(ErrorKind::TooManyRedirects {
+        url,
+        limit: MAX_REDIRECTS,
+    })
+    .into())
+}
+
+/// Compares the answer with what is known of the file, and remembers it.
+async fn settle(shared: &Arc<Shared>, source: Source, url: &Url) -> Result<(), Trouble> {
+    if shared
+        .part
+        .source()
+        .is_some_and(|known| contradicts(&known, &source))
+    {
+        let url = RedactedUrl::new(url.clone());
+        return Err(Trouble::Changed(ErrorKind::Changing { url }.into()));
+    }
+    let shared = Arc::clone(shared);
+    blocking(move || shared.part.settle(source))
+        .await
+        .map_err(Trouble::Fatal)
+}
+
+/// Validators are compared only within one place: two stores of the same bytes name them differently.
+fn contradicts(known: &Source, new: &Source) -> bool {
+    let differ = |one: &Option<String>, other: &Option<String>| {
+        one.is_some() && other.is_some() && one != other
+    };
+    let other_size = known.size.is_some() && new.size.is_some() && known.size != new.size;
+    let same_place = known.place == new.place;
+    other_size
+        || same_place && (differ(&known.etag, &new.etag) || differ(&known.modified, &new.modified))
+}
+
+/// The URL without its signature.
+fn place(url: &Url) -> String {
+    let mut place = url.clone();
+    place.set_query(None);
+    place.set_fragment(None);
+    // Only URLs that cannot carry them refuse; then there are none.
+    let _ = place.set_username("");
+    let _ = place.set_password(None);
+    place.into()
+}
+
+/// Reads the beginning of a refusal's body to say what it is.
+async fn explain(refusal: Refusal, response: Response, url: &Url) -> Trouble {
+    let url = RedactedUrl::new(url.clone());
+    match refusal {
+        Refusal::BadRange(source) => {
+            let size = source.size();
+            Trouble::BadRange {
+                error: ErrorKind::Range { url, source }.into(),
+                size,
+            }
+        }
+        Refusal::Redirect { .. } => {
+            let status = response.status().as_u16();
+            refused(url, status, None, "")
+        }
+        Refusal::Page(page @ Page::Encoded { .. }) => {
+            Trouble::Page(ErrorKind::NotAFile { url, page }.into())
+        }
+        Refusal::Page(page) => {
+            let page = page.read(&beginning(response).await);
+            Trouble::Page(ErrorKind::NotAFile { url, page }.into())
+        }
+        Refusal::Status {
+            status,
+            retry_after,
+        } => refused(url, status, retry_after, &beginning(response).await),
+    }
+}
+
+fn refused(url: RedactedUrl, status: u16, retry_after: Option<Duration>, body: &str) -> Trouble {
+    let expired = body.to_ascii_lowercase().contains("expired");
+    let said = response::excerpt(body);
+    let error = ErrorKind::Server {
+        url,
+        status,
+        retry_after,
+        said,
+    }
+    .into();
+    Trouble::Status {
+        error,
+        status,
+        retry_after,
+        expired,
+    }
+}
+
+/// The first kilobytes of a body, or what of them comes in time.
+async fn beginning(mut response: Response) -> String {
+    let mut body = Vec::new();
+    let read = async {
+        while body.len() < MAX_EXPLANATION
+            && let Ok(Some(chunk)) = response.chunk().await
+        {
+            body.extend_from_slice(&chunk[..chunk.len().min(MAX_EXPLANATION)]);
+        }
+    };
+    // What came until then is explanation enough.
+    let _ = timeout(EXPLANATION_TIMEOUT, read).await;
+    String::from_utf8_lossy(&body).into_owned()
+}
+
+const MAX_REDIRECTS: usize = 10;
+/// Enough to find the words that tell a login page from an error, little enough to be worth it.
+const MAX_EXPLANATION: usize = 8 << 10;
+const EXPLANATION_TIMEOUT: Duration = Duration::from_secs(2);
