@@ -17,6 +17,7 @@ pub mod error;
 pub mod event;
 pub mod lease;
 pub mod source;
+pub mod tuning;
 pub mod verify;
 
 mod commit;
@@ -42,4 +43,5 @@ pub use response::{BadRange, Page};
 pub use source::Redirects;
 pub use storage::Storage;
 pub use transfer::{Connections, Fetched, How, Standing, Target, Transfer, Unproved};
+pub use tuning::Mode;
 pub use verify::{Expected, Verified, Warning};

@@ -22,6 +22,7 @@ use crate::limit::Limit;
 use crate::part::Part;
 use crate::response::sniff;
 use crate::storage::Storage;
+use crate::tuning::Mode;
 use crate::verify::{Expected, Verified, Warning};
 
 mod follow;
@@ -87,6 +88,8 @@ pub struct Transfer {
     target: Target,
     digests: DigestSet,
     connections: Connections,
+    mode: Mode,
+    sequential: bool,
     retry: RetryPolicy,
     patience: Patience,
     limit: Option<Arc<Limit>>,
@@ -107,6 +110,8 @@ impl Transfer {
             target,
             digests: DigestSet::NONE,
             connections: Connections::default(),
+            mode: Mode::default(),
+            sequential: false,
             // A big file takes as long as it takes: only retries without progress are counted.
             retry: RetryPolicy::default().with_max_elapsed(Duration::MAX),
             patience: Patience::default(),
@@ -131,6 +136,22 @@ impl Transfer {
     pub fn connections(self, connections: Connections) -> Self {
         Self {
             connections,
+            ..self
+        }
+    }
+
+    /// Sets what is spent to be fast. Default: [`Mode::Adaptive`].
+    #[must_use]
+    pub fn mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// Takes the plain path, whatever else is set: one connection fetches from the first missing byte to the last, and
+    /// nothing is tuned, dealt anew or taken over. Slower, with nothing left that a server could dislike.
+    #[must_use]
+    pub fn sequential(self) -> Self {
+        Self {
+            sequential: true,
             ..self
         }
     }
@@ -447,6 +468,7 @@ impl fmt::Debug for Transfer {
             .field("target", &self.target)
             .field("digests", &self.digests)
             .field("connections", &self.connections)
+            .field("mode", &self.mode)
             .finish_non_exhaustive()
     }
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::lease::{Lease, LeaseError};
 use crate::segment::MIN_PIECE;
 use crate::transfer::Connections;
+use crate::tuning::Mode;
 
 impl Run<'_> {
     /// Puts free connections to work, or asks for the lease they need.
@@ -60,6 +61,9 @@ impl Run<'_> {
 
     /// How many connections would be used for the file if all were free.
     fn wanted(&self) -> usize {
+        if self.transfer.sequential || self.transfer.mode == Mode::Minimal {
+            return 1;
+        }
         let size = self
             .size()
             .or(self.transfer.target.expected.bytes)

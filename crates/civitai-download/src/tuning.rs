@@ -1,0 +1,70 @@
+//! What a transfer may spend to be fast.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// How far a transfer goes for speed. The modes are settings of one controller, not different ways to transfer; a
+/// number of connections set with [`Connections::AtMost`](crate::Connections) bounds each of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Mode {
+    /// As fast as the link goes: more connections for the smallest gain that can be measured.
+    Speed,
+    /// Nearly as fast with few connections: one more only for a gain that everyone would notice.
+    Efficiency,
+    /// One connection at a time, for metered links and machines with other work.
+    Minimal,
+    /// As many connections as the measured link repays, and no more.
+    #[default]
+    Adaptive,
+}
+
+impl Mode {
+    /// All of them, in the order in which a list would show them.
+    pub const ALL: [Self; 4] = [Self::Speed, Self::Efficiency, Self::Minimal, Self::Adaptive];
+
+    /// The name, as it is parsed back.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Speed => "speed",
+            Self::Efficiency => "efficiency",
+            Self::Minimal => "minimal",
+            Self::Adaptive => "adaptive",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Mode {
+    type Err = UnknownMode;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|mode| mode.as_str() == name)
+            .ok_or(UnknownMode)
+    }
+}
+
+/// A name that no [`Mode`] has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not one of speed, efficiency, minimal, adaptive")]
+pub struct UnknownMode;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_parsed_from_its_name() {
+        for mode in Mode::ALL {
+            assert_eq!(mode.to_string().parse(), Ok(mode));
+        }
+        assert_eq!("Speed".parse::<Mode>(), Err(UnknownMode));
+    }
+}
