@@ -9,6 +9,7 @@
 //! * [`retry_after`] reads what the server asks for.
 //! * [`Rate`] paces requests and adapts to how the server answers.
 //! * [`Breaker`] stops asking a host that only fails.
+//! * [`Failsafe`] says when transfers go so badly that the safe path is the better one.
 //!
 //! One operation owns one [`Budget`], held by its outermost call; nothing below it retries.
 
@@ -16,6 +17,7 @@ pub mod backoff;
 pub mod breaker;
 pub mod budget;
 pub mod classify;
+pub mod failsafe;
 pub mod rate;
 pub mod retry_after;
 
@@ -23,4 +25,5 @@ pub use backoff::Backoff;
 pub use breaker::{Breaker, BreakerConfig, Breakers};
 pub use budget::{Budget, Exhausted, RetryPolicy};
 pub use classify::Failure;
+pub use failsafe::Failsafe;
 pub use rate::{Rate, RateConfig};

@@ -3,4 +3,5 @@
 mod backoff;
 mod breaker;
 mod budget;
+mod failsafe;
 mod rate;
