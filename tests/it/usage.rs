@@ -1,6 +1,8 @@
 //! What a mistyped command line comes to.
 
-use crate::user::User;
+use civitai_sim::seed;
+
+use crate::user::{Ran, Site, User};
 
 #[test]
 fn a_mistyped_flag_is_named_with_the_nearest_one() {
@@ -69,6 +71,31 @@ fn a_reader_that_leaves_early_is_no_failure() {
         .unwrap();
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn data_that_cannot_be_printed_is_a_failure() {
+    let site = Site::start();
+    let user = User::of(&site);
+    let version = format!("version:{}", seed::LORA.version(0));
+    for words in [
+        &["--help"][..],
+        &["man"],
+        &["search", "--json"],
+        &["get", &version, "--to", "out", "--json"],
+    ] {
+        let full = fs_err::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let mut command = user.command(words);
+        command.stdout(full.into_parts().0);
+        let ran = Ran::new(words, &command.output().unwrap()).exits(8);
+        assert!(
+            words == ["--help"] || ran.stderr.contains("cannot write to standard output"),
+            "{ran:#?}"
+        );
+    }
 }
 
 #[test]

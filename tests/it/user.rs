@@ -107,7 +107,7 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    fn new(words: &[&str], output: &Output) -> Self {
+    pub(crate) fn new(words: &[&str], output: &Output) -> Self {
         Self {
             words: words.join(" "),
             code: output.status.code().expect("it ends by itself"),

@@ -108,7 +108,8 @@ impl Failure {
     }
 }
 
-fn io_kind(error: &io::Error) -> Kind {
+/// What an error of the operating system is in our words.
+pub(crate) fn io_kind(error: &io::Error) -> Kind {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             Kind::NoSpace

@@ -1,7 +1,7 @@
 //! Where output goes: data to standard output, everything else to standard error.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 use anstream::{AutoStream, ColorChoice};
 use indicatif::MultiProgress;
@@ -9,16 +9,20 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, io_kind};
 use crate::settings::{Voice, When};
 use crate::text::{Label, Lang, Message};
 
-/// Standard output cannot be written to any more.
+/// Standard output cannot be written to any more. Whether that is a failure, [`Printer::lost`] knows.
 #[derive(Debug)]
-pub(crate) enum Unwritable {
+pub(crate) struct Unwritable;
+
+/// How standard output came to an end.
+#[derive(Debug)]
+enum End {
     /// The reader has seen enough, which is no failure.
     Closed,
-    Broken(io::Error),
+    Broken(Failure),
 }
 
 /// The one way to the terminal.
@@ -31,7 +35,7 @@ pub(crate) struct Printer {
     stdout_color: ColorChoice,
     stderr_color: ColorChoice,
     bars: MultiProgress,
-    closed: AtomicBool,
+    end: OnceLock<End>,
 }
 
 impl Printer {
@@ -49,7 +53,7 @@ impl Printer {
             stdout_color: choice(AutoStream::choice(&io::stdout())),
             stderr_color: choice(AutoStream::choice(&io::stderr())),
             bars: MultiProgress::new(),
-            closed: AtomicBool::new(false),
+            end: OnceLock::new(),
         }
     }
 
@@ -78,10 +82,10 @@ impl Printer {
         self.stderr_color
     }
 
-    /// Prints text as data, followed by a line break.
+    /// Prints text as data, followed by a line break. After the first failure nothing is tried any more.
     pub(crate) fn data(&self, text: &str) -> Result<(), Unwritable> {
-        if self.closed.load(Ordering::Relaxed) {
-            return Err(Unwritable::Closed);
+        if self.end.get().is_some() {
+            return Err(Unwritable);
         }
         let write = || {
             let mut out = AutoStream::new(io::stdout().lock(), self.stdout_color);
@@ -89,15 +93,18 @@ impl Printer {
             out.write_all(b"\n")?;
             out.flush()
         };
-        self.bars
-            .suspend(write)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::BrokenPipe => {
-                    self.closed.store(true, Ordering::Relaxed);
-                    Unwritable::Closed
-                }
-                _ => Unwritable::Broken(error),
-            })
+        self.bars.suspend(write).map_err(|error| {
+            self.end.get_or_init(|| End::of(&error));
+            Unwritable
+        })
+    }
+
+    /// Why data is missing from standard output, unless its reader chose to go.
+    pub(crate) fn lost(&self) -> Option<&Failure> {
+        match self.end.get()? {
+            End::Closed => None,
+            End::Broken(failure) => Some(failure),
+        }
     }
 
     /// Prints one JSON line of the given type. A value that is no object stands under `value`.
@@ -158,17 +165,7 @@ impl Printer {
 
     /// Tells a failure and its hint to people; JSON readers get it from [`Self::record`].
     pub(crate) fn fail(&self, failure: &Failure) {
-        let label = Label::Error.say(self.lang);
-        self.line(&format!(
-            "{RED}{label}:{RESET} {}",
-            failure.message(self.lang)
-        ));
-        if let Some(hint) = failure.hint(self.lang) {
-            self.line(&format!(
-                "{CYAN}{}:{RESET} {hint}",
-                Label::Hint.say(self.lang)
-            ));
-        }
+        self.fail_with(&failure.message(self.lang), failure);
     }
 
     /// The same for one of several items.
@@ -210,6 +207,19 @@ impl Printer {
             let mut err = AutoStream::new(io::stderr().lock(), self.stderr_color);
             writeln!(err, "{}", printable(text))
         });
+    }
+}
+
+impl End {
+    fn of(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::Closed;
+        }
+        let problem = error.to_string();
+        Self::Broken(Failure::new(
+            io_kind(error),
+            Message::OutputLost { problem },
+        ))
     }
 }
 

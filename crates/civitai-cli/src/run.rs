@@ -68,13 +68,24 @@ fn run_verb(cli: Cli, surroundings: Surroundings) -> Exit {
             dispatch(verb, bare, layers, &printer)
         }),
     };
-    match outcome {
+    let exit = match outcome {
         Ok(exit) => exit,
-        Err(Stop::ReaderGone) => Exit::Done,
+        Err(Stop::Unwritable) => Exit::Done,
         Err(Stop::Failed(failure)) => {
             printer.fail_run(&failure);
             failure.exit()
         }
+    };
+    match printer.lost() {
+        Some(failure) => {
+            printer.fail(failure);
+            if exit == Exit::Done {
+                failure.exit()
+            } else {
+                exit
+            }
+        }
+        None => exit,
     }
 }
 
@@ -202,9 +213,12 @@ impl Early {
             error.kind(),
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
         ) {
-            // A closed pipe (`--help | head`) is success.
-            let _ = error.print();
-            return Exit::Done;
+            return match error.print() {
+                Err(unwritten) if unwritten.kind() != std::io::ErrorKind::BrokenPipe => {
+                    Failure::io(&unwritten).exit()
+                }
+                _ => Exit::Done,
+            };
         }
         let text = match self.voice.lang {
             Lang::En => first_line(error),

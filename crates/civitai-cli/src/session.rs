@@ -21,8 +21,8 @@ pub(crate) struct Session {
 #[derive(Debug)]
 pub(crate) enum Stop {
     Failed(Failure),
-    /// Whoever read standard output has gone, which counts as success.
-    ReaderGone,
+    /// Nobody takes what is printed; the printer knows whether that is a failure.
+    Unwritable,
 }
 
 impl From<Failure> for Stop {
@@ -32,11 +32,8 @@ impl From<Failure> for Stop {
 }
 
 impl From<Unwritable> for Stop {
-    fn from(unwritable: Unwritable) -> Self {
-        match unwritable {
-            Unwritable::Closed => Self::ReaderGone,
-            Unwritable::Broken(error) => Self::Failed(Failure::io(&error)),
-        }
+    fn from(_: Unwritable) -> Self {
+        Self::Unwritable
     }
 }
 

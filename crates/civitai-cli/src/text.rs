@@ -235,6 +235,9 @@ pub(crate) enum Message {
         site: String,
     },
     OneAddressOnly,
+    OutputLost {
+        problem: String,
+    },
     PictureTellsNothing,
     Planned {
         action: Action,

@@ -245,7 +245,7 @@ impl<'a> Report<'a> {
             "path": path.to_string_lossy(),
             "action": action,
         });
-        // Whoever read standard output may leave; the files are wanted all the same.
+        // The printer keeps the failure for the end of the run; the files are wanted all the same.
         let _ = self.printer.record("planned", &line);
     }
 

@@ -139,6 +139,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::OneAddressOnly => {
             "--output, --sha256 and --blake3 are for one address; use --list for several".to_owned()
         }
+        Message::OutputLost { problem } => format!("cannot write to standard output: {problem}"),
         Message::PictureTellsNothing => {
             "the site does not know what the picture was made with".to_owned()
         }

@@ -113,6 +113,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::OneAddressOnly => {
             "--output、--sha256、--blake3 はアドレスが一つの場合だけ使えます。複数なら --list を使ってください".to_owned()
         }
+        Message::OutputLost { problem } => format!("標準出力に書き込めません: {problem}"),
         Message::PictureTellsNothing => "画像の作成に使われたモデルがサイトに記録されていません".to_owned(),
         Message::Planned { action, path, bytes } => {
             let action = match action {
