@@ -6,7 +6,7 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// Each crate of the workspace and the crates that it may stand on.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("civitai-reliability", &[]),
     ("civitai-security", &[]),
     ("civitai-sim", &[]),
@@ -37,6 +37,15 @@ const ALLOWED: [(&str, &[&str]); 10] = [
     ),
     // Measured through the binary, like the end-to-end tests.
     ("civitai-benches", &["civitai-sim"]),
+    (
+        "civitai-soak",
+        &[
+            "civitai-download",
+            "civitai-reliability",
+            "civitai-security",
+            "civitai-sim",
+        ],
+    ),
     ("civitai-tests", &[]),
     ("xtask", &[]),
 ];

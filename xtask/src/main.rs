@@ -1,6 +1,6 @@
 //! `cargo xtask`: everything that a person or a machine runs to build trust in the project.
 //!
-//! `test` runs everything that proves it, `lint` everything that keeps it readable, `bench` measures. They go on after
+//! `test` runs everything that proves it, `lint` everything that keeps it readable, `bench` measures, `soak` wears out. They go on after
 //! a failure, repeat at the end what each runner said last, and name what was left out and why.
 
 use std::process::ExitCode;
@@ -12,6 +12,7 @@ mod bench;
 mod ledger;
 mod lint;
 mod run;
+mod soak;
 mod test;
 
 #[derive(Debug, Parser)]
@@ -30,6 +31,12 @@ enum Task {
     },
     /// Formatting, lints, documentation, licences: all without a warning
     Lint,
+    /// Mixed load over every fault, and servers made of malice; see docs/soak.md
+    Soak {
+        /// What the soak is told, like --minutes 60 --seed 7 or --scripts 10000
+        #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
+        arguments: Vec<String>,
+    },
     /// Unit, integration and end-to-end tests, the examples in the documentation, the example programs
     Test,
 }
@@ -38,6 +45,7 @@ fn main() -> Result<ExitCode> {
     let report = match Args::parse().task {
         Task::Bench { scenarios } => bench::run(&scenarios)?,
         Task::Lint => lint::run()?,
+        Task::Soak { arguments } => soak::run(&arguments)?,
         Task::Test => test::run()?,
     };
     report.print()

@@ -35,6 +35,7 @@ pub(crate) fn run() -> Result<Report> {
         "examples in the documentation",
         &mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]),
     )?;
+    crate::soak::short(&mut report)?;
     ledger.judge(&mut report)?;
     if variable("CIVITAI_CORPUS").is_none() {
         report.skip("recorded payloads: corpus: not set (CIVITAI_CORPUS names their folder)");
