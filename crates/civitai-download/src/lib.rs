@@ -15,6 +15,7 @@
 pub mod digest;
 pub mod error;
 pub mod event;
+pub mod jobs;
 pub mod lease;
 pub mod source;
 pub mod tuning;

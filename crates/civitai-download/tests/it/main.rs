@@ -6,6 +6,7 @@ mod dual;
 mod faults;
 mod get;
 mod hostile;
+mod jobs;
 mod origins;
 mod quirks;
 mod resume;

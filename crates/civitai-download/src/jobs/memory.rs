@@ -1,0 +1,86 @@
+//! What the failsafe remembers between runs.
+
+use civitai_reliability::Failsafe;
+use civitai_reliability::failsafe::{Counts, Ended, Limits, Streak};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::{Error, Fault, Jobs};
+
+impl Jobs {
+    /// Returns the failsafe with the past that all runs of this data directory share.
+    pub fn failsafe(&self, limits: Limits) -> Result<Failsafe, Error> {
+        self.read(|connection| load(connection, limits))
+    }
+
+    /// Adds how transfers ended, and returns the failsafe with what other runs added meanwhile.
+    ///
+    /// This is not flushed: a power cut may lose it, which costs nothing but a lesson.
+    pub fn remember(&mut self, limits: Limits, ended: &[Ended]) -> Result<Failsafe, Error> {
+        self.synchronous("normal")?;
+        let failsafe = self.alone(|alone| {
+            let transaction = &alone.transaction;
+            let mut failsafe = load(transaction, limits)?;
+            for ended in ended {
+                failsafe.record(*ended);
+            }
+            transaction.execute("DELETE FROM minute", [])?;
+            let mut insert = transaction.prepare("INSERT INTO minute VALUES (?1, ?2, ?3, ?4)")?;
+            for (minute, counts) in failsafe.minutes() {
+                insert.execute(params![
+                    whole(minute),
+                    whole(counts.finished),
+                    whole(counts.failed),
+                    whole(counts.timed_out)
+                ])?;
+            }
+            let streak = failsafe.streak();
+            transaction.execute(
+                "INSERT OR REPLACE INTO streak VALUES (1, ?1, ?2)",
+                params![streak.failures, whole(streak.minute)],
+            )?;
+            Ok(failsafe)
+        });
+        self.synchronous("full")?;
+        failsafe
+    }
+
+    /// Without `full`, closing the database must not flush either.
+    fn synchronous(&self, how: &str) -> Result<(), Error> {
+        self.read(|connection| {
+            connection.pragma_update(None, "synchronous", how)?;
+            let lazy = how != "full";
+            let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, lazy)?;
+            Ok(())
+        })
+    }
+}
+
+fn load(connection: &Connection, limits: Limits) -> Result<Failsafe, Fault> {
+    let mut select =
+        connection.prepare("SELECT minute, finished, failed, timed_out FROM minute")?;
+    let minutes = select.query_map([], |row| {
+        let count = |index| row.get(index).map(|count: i64| count.max(0).unsigned_abs());
+        let counts = Counts {
+            finished: count(1)?,
+            failed: count(2)?,
+            timed_out: count(3)?,
+        };
+        Ok((count(0)?, counts))
+    })?;
+    let minutes = minutes.collect::<rusqlite::Result<Vec<_>>>()?;
+    let streak = connection.query_row("SELECT failures, minute FROM streak", [], |row| {
+        let minute: i64 = row.get(1)?;
+        Ok(Streak {
+            failures: row.get(0)?,
+            minute: minute.max(0).unsigned_abs(),
+        })
+    });
+    let streak = streak.optional()?.unwrap_or_default();
+    Ok(Failsafe::new(limits).with_past(minutes, streak))
+}
+
+/// SQLite counts to half as far.
+fn whole(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
