@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Slow};
+use crate::event::{Cause, Listener};
 use crate::lease::Lease;
 use crate::limit::Limit;
 use crate::part::Part;
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) surplus: AtomicBool,
     /// A connection learnt something that may allow more of them.
     pub(crate) opened: Notify,
+    pub(crate) events: Listener,
 }
 
 impl Shared {
@@ -139,6 +141,18 @@ pub(crate) enum Trouble {
     },
     /// A failure that may pass.
     Transient(Error),
+}
+
+impl Trouble {
+    pub(crate) fn cause(&self) -> Cause {
+        match self {
+            Self::BadRange { .. } | Self::Changed(_) | Self::IgnoresRange | Self::Page(_) => {
+                Cause::Content
+            }
+            Self::Status { status, .. } => Cause::Status(*status),
+            Self::Fatal(error) | Self::Transient(error) => Cause::of(error.kind()),
+        }
+    }
 }
 
 impl From<Error> for Trouble {

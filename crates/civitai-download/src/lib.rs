@@ -36,7 +36,7 @@ mod transfer;
 pub use commit::{Candidate, Existing};
 pub use connection::Patience;
 pub use error::{Error, ErrorKind};
-pub use event::Event;
+pub use event::{Cause, Event};
 pub use journal::JournalProblem;
 pub use lease::{Lease, LeaseError, UrlSource};
 pub use limit::Limit;

@@ -15,7 +15,7 @@ use crate::connection::{Patience, blocking};
 use crate::digest::{DigestSet, Digests, hash_file};
 use crate::disk;
 use crate::error::{BoxError, Error, ErrorKind};
-use crate::event::Event;
+use crate::event::{Event, Listener};
 use crate::journal::{Header, Journal};
 use crate::lease::UrlSource;
 use crate::limit::Limit;
@@ -98,7 +98,7 @@ pub struct Transfer {
     quarantine_root: Option<PathBuf>,
     judge: Option<Arc<Judge>>,
     record: Option<Arc<Record>>,
-    listener: Option<Arc<dyn Fn(Event) + Send + Sync>>,
+    events: Listener,
 }
 
 impl Transfer {
@@ -121,7 +121,7 @@ impl Transfer {
             quarantine_root: None,
             judge: None,
             record: None,
-            listener: None,
+            events: Listener::default(),
         }
     }
 
@@ -227,7 +227,7 @@ impl Transfer {
     #[must_use]
     pub fn events(self, listener: impl Fn(Event) + Send + Sync + 'static) -> Self {
         Self {
-            listener: Some(Arc::new(listener)),
+            events: Listener::new(listener),
             ..self
         }
     }
@@ -452,9 +452,7 @@ impl Transfer {
     }
 
     fn tell(&self, event: Event) {
-        if let Some(listener) = &self.listener {
-            listener(event);
-        }
+        self.events.tell(event);
     }
 
     fn path(&self) -> &Path {

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use civitai_security::RedactedUrl;
 use reqwest::Response;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::body::Body;
 use super::{Landing, Shared, Task, Trouble, blocking, network, slow};
 use crate::error::{Error, ErrorKind, Slow};
+use crate::event::Event;
 use crate::journal::Source;
 use crate::response::{self, Answer, Page, Refusal, Validators};
 
@@ -73,10 +74,16 @@ async fn ask(shared: &Shared, task: &Task) -> Result<(Response, Answer, Landing)
             .storage
             .request(&landing.url, credential, asked)
             .send();
+        shared.events.tell(Event::Asked);
+        let sent = Instant::now();
         let response = match timeout(shared.patience.headers, request).await {
             Ok(sent) => sent.map_err(|error| network(error, &landing.url))?,
             Err(_) => return Err(slow(&landing.url, Slow::Headers(shared.patience.headers))),
         };
+        shared.events.tell(Event::Answered {
+            status: response.status().as_u16(),
+            elapsed: sent.elapsed(),
+        });
         let location =
             match response::judge(response.status(), response.headers(), asked, &shared.target) {
                 Ok(answer) => return Ok((response, answer, landing)),

@@ -38,6 +38,7 @@ pub(super) struct Run<'a> {
     stop: CancellationToken,
     held: Option<Arc<Held>>,
     lease_call: Option<LeaseCall<'a>>,
+    lease_asked: Instant,
     pause: Option<Pin<Box<Sleep>>>,
     flushing: Option<Flushing>,
     flushed: Instant,
@@ -53,6 +54,8 @@ pub(super) struct Run<'a> {
     /// The most bytes that were on the disk when progress was last noted.
     high_water: u64,
     told: Option<Event>,
+    /// Received bytes that were told.
+    received: u64,
     leases: u32,
 }
 
@@ -84,6 +87,7 @@ impl<'a> Run<'a> {
             fetched: AtomicU64::new(0),
             surplus: AtomicBool::new(false),
             opened: Notify::new(),
+            events: transfer.events.clone(),
         };
         Self {
             transfer,
@@ -93,6 +97,7 @@ impl<'a> Run<'a> {
             stop: CancellationToken::new(),
             held: None,
             lease_call: None,
+            lease_asked: Instant::now(),
             pause: None,
             flushing: None,
             flushed: Instant::now(),
@@ -104,6 +109,7 @@ impl<'a> Run<'a> {
             restarts: 0,
             high_water,
             told: None,
+            received: 0,
             leases: 0,
         }
     }
@@ -253,6 +259,11 @@ impl<'a> Run<'a> {
             total: self.size(),
             connections,
         };
+        let received = self.shared.fetched.load(Ordering::Relaxed);
+        if self.received != received {
+            self.received = received;
+            self.transfer.tell(Event::Received { bytes: received });
+        }
         if self.told != Some(event) {
             self.told = Some(event);
             self.transfer.tell(event);

@@ -3,6 +3,7 @@
 // One server for both crates that have to keep `https` apart from `http`.
 #[path = "../../../civitai-api/tests/it/dual.rs"]
 mod dual;
+mod events;
 mod faults;
 mod get;
 mod hostile;

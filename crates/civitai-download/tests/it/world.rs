@@ -234,6 +234,16 @@ impl World {
             })
             .collect();
         assert!(bytes.is_sorted(), "{bytes:?}");
+        let received = events.iter().filter_map(|event| match event {
+            Event::Received { bytes } => Some(*bytes),
+            _ => None,
+        });
+        assert!(received.is_sorted(), "{events:?}");
+        let count = |is: fn(&Event) -> bool| events.iter().filter(|event| is(event)).count();
+        let asked = count(|event| matches!(event, Event::Asked));
+        let answered = count(|event| matches!(event, Event::Answered { .. }));
+        let failed = count(|event| matches!(event, Event::RequestFailed { .. }));
+        assert!(answered <= asked && failed <= asked, "{events:?}");
     }
 }
 

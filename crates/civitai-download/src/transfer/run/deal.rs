@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::Run;
 use crate::connection::{Held, Task, fetch};
 use crate::error::{Error, ErrorKind};
+use crate::event::Event;
 use crate::lease::{Lease, LeaseError};
 use crate::segment::MIN_PIECE;
 use crate::transfer::Connections;
@@ -26,6 +27,7 @@ impl Run<'_> {
             let written = self.shared.part.written();
             if self.wanted() > self.workers.len() && self.shared.plan().has_gap(&written) {
                 self.leases += 1;
+                self.lease_asked = Instant::now();
                 self.lease_call = Some(self.transfer.source.lease());
             }
             return;
@@ -89,17 +91,31 @@ impl Run<'_> {
 
     pub(super) fn on_lease(&mut self, leased: Result<Lease, LeaseError>) -> Result<(), Error> {
         self.lease_call = None;
-        let lease = match leased {
-            Ok(lease) => lease,
-            Err(error) if error.is_transient() => {
-                let retry_after = error.retry_after();
-                return self.back_off(retry_after, ErrorKind::Lease(error).into());
+        let elapsed = self.lease_asked.elapsed();
+        let error = match leased {
+            Ok(lease) => {
+                tracing::debug!(url = %lease.url, "leased");
+                self.transfer.tell(Event::Leased { elapsed });
+                self.held = Some(Arc::new(Held::new(lease)));
+                return Ok(());
             }
-            Err(error) => return Err(ErrorKind::Lease(error).into()),
+            Err(error) => error,
         };
-        tracing::debug!(url = %lease.url, "leased");
-        self.held = Some(Arc::new(Held::new(lease)));
-        Ok(())
+        let (code, retry_after) = (error.code(), error.retry_after());
+        let is_transient = error.is_transient();
+        let error = ErrorKind::Lease(error).into();
+        let decided = if is_transient {
+            self.back_off(retry_after, error)
+        } else {
+            Err(error)
+        };
+        let retried = decided.is_ok();
+        self.transfer.tell(Event::LeaseFailed {
+            elapsed,
+            code,
+            retried,
+        });
+        decided
     }
 }
 

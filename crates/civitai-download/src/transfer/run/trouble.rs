@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::{Joined, Run};
 use crate::connection::{Held, Trouble};
 use crate::error::{Error, ErrorKind};
+use crate::event::Event;
 
 /// What went wrong since bytes last arrived for good.
 #[derive(Debug, Default)]
@@ -28,6 +29,19 @@ impl Run<'_> {
         tracing::debug!(id = task.id, ?trouble, "a connection ended early");
         // Without ranges nothing can be continued.
         self.restart_wanted |= !self.ranged;
+        let cause = trouble.cause();
+        let decided = self.decide(&task.held, trouble, progressed);
+        let retried = decided.is_ok();
+        self.transfer.tell(Event::RequestFailed { cause, retried });
+        decided
+    }
+
+    fn decide(
+        &mut self,
+        held: &Arc<Held>,
+        trouble: Trouble,
+        progressed: bool,
+    ) -> Result<(), Error> {
         match trouble {
             Trouble::Transient(_) if progressed => Ok(()),
             Trouble::Transient(error) => self.back_off(None, error),
@@ -63,7 +77,7 @@ impl Run<'_> {
                 Ok(())
             }
             Trouble::Status { status, error, .. } if is_refusal(status) => {
-                self.on_refusal(&task.held, error)
+                self.on_refusal(held, error)
             }
             Trouble::Status {
                 status,
