@@ -6,7 +6,8 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// Each crate of the workspace and the crates that it may stand on.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
+    ("civitai-analytics", &[]),
     ("civitai-reliability", &[]),
     ("civitai-security", &[]),
     ("civitai-sim", &[]),
@@ -18,6 +19,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     (
         "civitai-cli",
         &[
+            "civitai-analytics",
             "civitai-api",
             "civitai-download",
             "civitai-reliability",
