@@ -1,7 +1,7 @@
 //! `cargo xtask`: everything that a person or a machine runs to build trust in the project.
 //!
-//! `test` runs everything that proves it, `lint` everything that keeps it readable, `bench` measures, `soak` wears out. They go on after
-//! a failure, repeat at the end what each runner said last, and name what was left out and why.
+//! `test` runs everything that proves it, `lint` everything that keeps it readable, `bench` measures, `soak` wears out, `crash`
+//! strikes. They go on after a failure, repeat at the end what each runner said last, and name what was left out and why.
 
 use std::process::ExitCode;
 
@@ -9,6 +9,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod bench;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod crash;
 mod ledger;
 mod lint;
 mod run;
@@ -29,6 +31,9 @@ enum Task {
         /// What to measure (start, list, fetch); everything if nothing is named
         scenarios: Vec<String>,
     },
+    /// Kills, disk errors and power cuts: proves that no byte is lost or faked
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    Crash(crash::CrashArgs),
     /// Formatting, lints, documentation, licences: all without a warning
     Lint,
     /// Mixed load over every fault, and servers made of malice; see docs/soak.md
@@ -44,6 +49,8 @@ enum Task {
 fn main() -> Result<ExitCode> {
     let report = match Args::parse().task {
         Task::Bench { scenarios } => bench::run(&scenarios)?,
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+        Task::Crash(args) => crash::run(&args)?,
         Task::Lint => lint::run()?,
         Task::Soak { arguments } => soak::run(&arguments)?,
         Task::Test => test::run()?,

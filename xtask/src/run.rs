@@ -130,7 +130,8 @@ fn shown(command: &Command) -> String {
     words.join(" ")
 }
 
-fn root() -> PathBuf {
+/// The folder of the workspace.
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 

@@ -36,6 +36,10 @@ pub(crate) fn run() -> Result<Report> {
         &mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]),
     )?;
     crate::soak::short(&mut report)?;
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    report.step("crashes, the short form", &mut crate::crash::short()?)?;
+    #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+    report.skip("crashes: the tracer knows only Linux on x86-64");
     ledger.judge(&mut report)?;
     if variable("CIVITAI_CORPUS").is_none() {
         report.skip("recorded payloads: corpus: not set (CIVITAI_CORPUS names their folder)");

@@ -8,6 +8,7 @@ use std::time::Duration;
 use civitai_reliability::Exhausted;
 use civitai_security::{RedactedUrl, UnsafeAddress};
 
+use crate::disk::is_full;
 use crate::journal::JournalProblem;
 use crate::lease::LeaseError;
 use crate::response::{BadRange, Page};
@@ -52,7 +53,7 @@ pub enum ErrorKind {
     /// The transfer was cancelled; what it has is flushed.
     #[error("interrupted")]
     Interrupted,
-    /// The disk refused; the source names the path.
+    /// The disk refused; the source names the path. That it is full is told so: the [code](Error::code) is `no_space`.
     #[error("cannot use the disk")]
     Io(#[source] io::Error),
     /// The journal beside the target cannot be used. Neither it nor the part file was touched.
@@ -248,6 +249,7 @@ impl Error {
             ErrorKind::Server { .. } if too_long => "rate_limited",
             ErrorKind::Integrity { .. } => "integrity",
             ErrorKind::Interrupted => "interrupted",
+            ErrorKind::Io(error) if is_full(error) => "no_space",
             ErrorKind::Io(_) | ErrorKind::Journal { .. } | ErrorKind::Occupied { .. } => "io",
             ErrorKind::Lease(error) => error.code(),
             ErrorKind::LeaseRefused { .. } => "storage_outage",
@@ -310,9 +312,8 @@ impl Error {
                 Some("move the .part file and its journal away to start over")
             }
             ErrorKind::Locked { .. } => Some("wait for the other process or stop it"),
-            ErrorKind::NoSpace { .. } => {
-                Some("free space on this volume or choose another folder, then run again")
-            }
+            ErrorKind::NoSpace { .. } => Some(FREE_SPACE),
+            ErrorKind::Io(error) if is_full(error) => Some(FREE_SPACE),
             ErrorKind::NotAFile { page, .. } if page.is_login() => Some("log in or give a token"),
             ErrorKind::Occupied { .. } => {
                 Some("choose another name, or force the download to replace it")
@@ -329,7 +330,7 @@ impl Error {
 
     /// Turns a full disk into [`ErrorKind::NoSpace`], naming the target.
     pub(crate) fn on_disk(error: io::Error, target: &Path, needed: u64) -> Self {
-        if crate::disk::is_full(&error) {
+        if is_full(&error) {
             ErrorKind::NoSpace {
                 path: target.to_owned(),
                 needed,
@@ -413,3 +414,5 @@ impl fmt::Display for Said<'_> {
         self.0.map_or(Ok(()), |said| write!(f, ": {said}"))
     }
 }
+
+const FREE_SPACE: &str = "free space on this volume or choose another folder, then run again";

@@ -1,0 +1,266 @@
+//! `cargo xtask crash`: proves that the transfer loses and fakes no byte, whatever kills it.
+//!
+//! The subject is the program itself, fetching from a simulator on loopback. A tracer strikes it at an exact system
+//! call; then the same command is run again, and what is on the disk is compared with what it should be, before and
+//! after. Volumes that lose their power are ext4 images on loop devices, stopped by the file system's own shutdown
+//! call, in a mount namespace of their own.
+
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::run::{Report, cargo, root};
+
+mod call;
+mod disk;
+mod faults;
+mod kill;
+mod lab;
+mod points;
+mod power;
+mod sys;
+mod table;
+mod tracer;
+
+use self::lab::Lab;
+use self::points::Points;
+use self::sys::Plug;
+use self::table::{Row, markdown};
+
+#[derive(Args, Debug)]
+pub(crate) struct CrashArgs {
+    /// A few points of each experiment, in about a minute
+    #[arg(long)]
+    short: bool,
+    /// Chooses the points where not all are tried
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only these experiments
+    #[arg(long, value_enum, value_name = "EXPERIMENT")]
+    only: Vec<Experiment>,
+    /// Runs at a time
+    #[arg(long, default_value_t = 2)]
+    workers: usize,
+    /// Program to try instead of the one of this workspace
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+    /// Write the table to docs/crash-proof.md
+    #[arg(long)]
+    record: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Experiment {
+    /// SIGKILL at every call that changes the disk
+    Calls,
+    /// SIGKILL at random times
+    Times,
+    /// Errors of the disk at the k-th call
+    Errors,
+    /// Power cuts
+    Power,
+}
+
+/// How many points each experiment tries at most.
+struct Effort {
+    /// Bytes of the big file.
+    size: u64,
+    calls: [u64; 2],
+    times: [u64; 2],
+    errors: [u64; 2],
+    cuts: u64,
+    controls: u64,
+}
+
+const SHORT: Effort = Effort {
+    size: 16 << 20,
+    calls: [24, 12],
+    times: [8, 4],
+    errors: [40, 20],
+    cuts: 8,
+    controls: 4,
+};
+
+const LONG: Effort = Effort {
+    size: 64 << 20,
+    calls: [u64::MAX, 400],
+    times: [500, 100],
+    errors: [u64::MAX, 400],
+    cuts: 500,
+    controls: 20,
+};
+
+pub(crate) fn run(args: &CrashArgs) -> Result<Report> {
+    let mut report = Report::default();
+    let without_disks = disk::why_not();
+    if without_disks.is_none() && std::env::var_os(INSIDE).is_none() {
+        return Err(inside()?.exec()).context("cannot start unshare");
+    }
+    let started = Instant::now();
+    let binary = match &args.binary {
+        Some(binary) => fs_err::canonicalize(binary)?,
+        None => build(args.short)?,
+    };
+    writeln!(
+        std::io::stderr(),
+        "seed {}, {}",
+        args.seed,
+        binary.display()
+    )?;
+    let rows = experiments(args, binary, without_disks.is_none())?;
+    if let Some(why) = without_disks {
+        report.skip(&format!("power cuts: {why}"));
+    }
+    let table = markdown(&rows);
+    writeln!(std::io::stdout(), "\n{table}")?;
+    if args.record {
+        record(&table, started.elapsed())?;
+    }
+    let bad = rows.iter().filter(|row| !row.holds()).count();
+    let finding = format!("{} crash experiments, {bad} with a fault", rows.len());
+    // As the runners of tests close, so that a run of everything repeats it at its end.
+    writeln!(
+        std::io::stdout(),
+        "     Summary [{:8.1}s] {finding}",
+        started.elapsed().as_secs_f64()
+    )?;
+    report.judge("crashes", bad == 0, finding);
+    Ok(report)
+}
+
+/// The short form of everything, as one step of the tests.
+pub(crate) fn short() -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["crash", "--short"]);
+    Ok(command)
+}
+
+/// This command once more, where what it mounts is seen by nobody else and ends with it.
+fn inside() -> Result<Command> {
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "--propagation", "private", "--"])
+        .arg(std::env::current_exe()?)
+        .args(std::env::args_os().skip(1))
+        .env(INSIDE, "1");
+    Ok(command)
+}
+
+fn experiments(args: &CrashArgs, binary: PathBuf, has_disks: bool) -> Result<Vec<Row>> {
+    let effort = if args.short { SHORT } else { LONG };
+    let scratch = tempfile::Builder::new()
+        .prefix("civitai-crash-")
+        .tempdir_in(memory())?;
+    // What went wrong stays in it for a look.
+    let folder = scratch.path().to_owned();
+    let lab = Lab::open(binary, folder.clone(), effort.size)?;
+    let wanted = |experiment| args.only.is_empty() || args.only.contains(&experiment);
+    let points = Points {
+        most: u64::MAX,
+        seed: args.seed,
+        workers: args.workers.max(1),
+    };
+    let mut rows = Vec::new();
+    for (index, load) in [&lab.one, &lab.many].into_iter().enumerate() {
+        if wanted(Experiment::Calls) {
+            rows.push(kill::at_every_call(
+                &lab,
+                load,
+                points.at_most(effort.calls[index]),
+            )?);
+        }
+        if wanted(Experiment::Times) {
+            rows.push(kill::at_any_time(
+                &lab,
+                load,
+                points.at_most(effort.times[index]),
+            )?);
+        }
+        if wanted(Experiment::Errors) {
+            rows.push(faults::at_every_call(
+                &lab,
+                load,
+                points.at_most(effort.errors[index]),
+            )?);
+        }
+    }
+    if wanted(Experiment::Power) && has_disks {
+        for plug in [Plug::KeepJournal, Plug::DropJournal] {
+            for options in ["auto_da_alloc", "noauto_da_alloc"] {
+                rows.push(power::cuts(
+                    &lab,
+                    plug,
+                    options,
+                    points.at_most(effort.cuts),
+                )?);
+            }
+            let controls = points.at_most(effort.controls);
+            rows.push(power::control(&lab, plug, "noauto_da_alloc", controls)?);
+        }
+    }
+    if rows.iter().any(|row| !row.holds()) {
+        let _kept = scratch.keep();
+    }
+    Ok(rows)
+}
+
+/// Builds the program and says where it is.
+fn build(short: bool) -> Result<PathBuf> {
+    let mut command = cargo(&["build", "--quiet", "--package", "civitai-cli"]);
+    let profile = if short {
+        "debug"
+    } else {
+        command.arg("--release");
+        "release"
+    };
+    let built = command.current_dir(root()).status()?;
+    anyhow::ensure!(built.success(), "the program does not build");
+    let own = std::env::current_exe()?;
+    let target = own
+        .ancestors()
+        .nth(2)
+        .context("cargo runs programs below its target directory")?;
+    Ok(target.join(profile).join("civitai-dl"))
+}
+
+/// A folder in memory if there is one: what survives a kill does not depend on the disk, and a power cut is one of the
+/// volume, not of what lies below it.
+fn memory() -> PathBuf {
+    let shared = Path::new("/dev/shm");
+    if shared.is_dir() {
+        shared.to_owned()
+    } else {
+        std::env::temp_dir()
+    }
+}
+
+/// Replaces the table of the page.
+fn record(table: &str, took: Duration) -> Result<()> {
+    let page = root().join("docs/crash-proof.md");
+    let text = fs_err::read_to_string(&page)?;
+    let (Some(from), Some(to)) = (text.find(OPEN), text.find(CLOSE)) else {
+        bail!("{} has no place for the table", page.display());
+    };
+    let date = Command::new("date").arg("+%Y-%m-%d").output()?.stdout;
+    let date = String::from_utf8_lossy(&date);
+    let words: Vec<_> = std::env::args().skip(1).collect();
+    let section = format!(
+        "{OPEN}\n`cargo xtask {}` on {}, {} cores, {:.0} min\n\n{table}",
+        words.join(" "),
+        date.trim(),
+        std::thread::available_parallelism().map_or(1, usize::from),
+        took.as_secs_f64() / 60.0,
+    );
+    fs_err::write(&page, format!("{}{section}{}", &text[..from], &text[to..]))?;
+    Ok(())
+}
+
+/// Set for the process that has a mount namespace of its own.
+const INSIDE: &str = "CIVITAI_CRASH_INSIDE";
+const OPEN: &str = "<!-- crash -->";
+const CLOSE: &str = "<!-- end crash -->";
