@@ -1,52 +1,50 @@
 //! `civitai-dl search --all` over a site of 10,000 models: is the listing streamed, and in what memory?
 //!
-//! The site runs in a process of its own: Linux counts the memory of whoever starts a program towards
-//! the program's peak, and ten thousand models are more than what is measured.
+//! The site runs in a process of its own, so that the two do not share a heap or a runtime.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use civitai_sim::Sim;
 use civitai_sim::state::{File, Model, State, Version};
 
-use crate::measure::{self, Spread};
-use crate::start::mebibytes;
+use crate::held::{self, Held};
+use crate::measure::{self, Bounds};
+use crate::spread::{Spread, mebibytes};
 
 const MODELS: u32 = 10_000;
 const ROUNDS: usize = 5;
 
-pub(super) fn run(binary: &Path) -> Result<String> {
-    let (mut site, origin) = start_site()?;
+pub(crate) fn run(binary: &Path) -> Result<String> {
+    let mut site = Held::start(&mut held::own("serve-models")?)?;
+    let origin = site.first_line()?;
     let dir = tempfile::tempdir()?;
-    let mut command = Command::new(binary);
-    command
-        .args([
-            "search",
-            "--all",
-            "--json",
-            "--sort",
-            "Most Downloaded",
-            "--base-url",
-        ])
-        .arg(origin)
-        .env("CIVITAI_DATA_DIR", dir.path())
-        .env("XDG_CONFIG_HOME", dir.path());
-    let listed = command.output()?;
+    let ask = |mut command: Command| {
+        command
+            .args(["search", "--all", "--json", "--sort", "Most Downloaded"])
+            .args(["--base-url", &origin])
+            .env("CIVITAI_DATA_DIR", dir.path())
+            .env("XDG_CONFIG_HOME", dir.path());
+        command
+    };
+    let listed = ask(Command::new(binary)).output()?;
     let lines = String::from_utf8_lossy(&listed.stdout).lines().count();
     ensure!(
         lines == MODELS as usize + 1,
         "listed {lines} lines: {}",
         String::from_utf8_lossy(&listed.stderr)
     );
+    let mut command = measure::command(Bounds::default())?;
+    command.arg(binary);
+    let mut command = ask(command);
     let runs = (0..ROUNDS)
-        .map(|_| measure::run(&mut command))
+        .map(|_| measure::run_well(&mut command))
         .collect::<Result<Vec<_>>>()?;
-    drop(site.stdin.take());
-    site.wait()?;
     let wall = Spread::of(runs.iter().map(|run| run.wall.as_secs_f64()));
     let rss = Spread::of(runs.iter().map(|run| mebibytes(run.peak_rss_bytes)));
+    let (wall, rss) = wall.zip(rss).context("there were rounds")?;
     Ok(format!(
         "| `search --all` of {MODELS} models, {ROUNDS} runs | min | median | max | target |\n|---|---|---|---|---|\n\
          | wall, s | {:.2} | {:.2} | {:.2} | |\n| peak memory, MiB | {:.1} | {:.1} | {:.1} | < 200 |\n",
@@ -54,28 +52,12 @@ pub(super) fn run(binary: &Path) -> Result<String> {
     ))
 }
 
-/// Starts this program once more as [`serve`].
-fn start_site() -> Result<(Child, String)> {
-    let mut site = Command::new(std::env::current_exe()?)
-        .arg(SERVE)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut origin = String::new();
-    let stdout = site.stdout.take().context("stdout is piped")?;
-    BufReader::new(stdout).read_line(&mut origin)?;
-    Ok((site, origin.trim().to_owned()))
-}
-
-/// The argument that makes this program the site.
-pub(super) const SERVE: &str = "serve-models";
-
-/// Serves [`MODELS`] models until the other side closes standard input.
-pub(super) fn serve() -> Result<()> {
+/// The role `serve-models`: serves [`MODELS`] models until let go.
+pub(crate) fn serve() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let sim = runtime.block_on(Sim::builder().state(site()).start())?;
-    writeln!(std::io::stdout(), "{}", sim.site_url())?;
-    std::io::stdin().read_to_end(&mut Vec::new())?;
+    writeln!(io::stdout(), "{}", sim.site_url())?;
+    held::until_let_go()?;
     runtime.block_on(sim.shutdown());
     Ok(())
 }

@@ -1,66 +1,127 @@
-//! Measures the release binary and writes the figures to `docs/benchmarks.md`; run by
-//! `cargo xtask bench`.
+//! Measures the release binary beside other programs that do the same job and writes the figures to
+//! `docs/benchmarks.md`; run by `cargo xtask bench`.
 //!
-//! Each scenario owns one section of that page, between a pair of markers, and replaces it whole.
+//! The program plays several parts: the benchmark itself, and the small processes that it starts to attend a
+//! program, to carry packets, to serve a listing, and to clean up.
 
-mod fetch;
+mod attend;
+mod contest;
+mod files;
+mod hash;
+mod held;
 mod list;
 mod measure;
+mod origin;
+mod page;
+mod peers;
+mod report;
+mod resume;
+mod scenario;
+mod section;
+mod spread;
 mod start;
+mod sys;
+mod wan;
+mod workshop;
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
-use clap::{Parser, ValueEnum};
+use anyhow::{Context as _, Result, ensure};
+use clap::{Parser, Subcommand, ValueEnum as _};
+
+use page::{Load, Page};
+use section::{Bench, Section};
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask bench", about = "Measures the release binary")]
+#[command(
+    name = "cargo xtask bench",
+    about = "Measures the release binary",
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 struct Args {
+    #[command(subcommand)]
+    role: Option<Role>,
     /// What to measure; everything if nothing is named
-    scenarios: Vec<Scenario>,
+    #[arg(ignore_case = true)]
+    sections: Vec<Section>,
+    /// How often every tool runs; slow ones run less often
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
+    rounds: u8,
+    /// The peers to run beside, instead of those that suit each scenario
+    #[arg(long, value_name = "NAME", value_delimiter = ',', num_args = 1..)]
+    peers: Option<Vec<String>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Scenario {
-    /// Time and memory of `civitai-dl --version`.
-    Start,
-    /// Time and memory of listing 10,000 models.
-    List,
-    /// 200 files of 8 MiB and one of 2 GiB from nginx over TLS, beside curl.
-    Fetch,
-}
-
-impl Scenario {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::List => "list",
-            Self::Fetch => "fetch",
-        }
-    }
+/// What this program is when it starts itself.
+#[derive(Debug, Subcommand)]
+enum Role {
+    #[command(hide = true)]
+    Attend(attend::Attend),
+    #[command(hide = true)]
+    Line(wan::Line),
+    #[command(hide = true)]
+    ServeModels,
+    #[command(hide = true)]
+    Sweep { folder: PathBuf },
 }
 
 fn main() -> Result<()> {
-    if std::env::args().nth(1).as_deref() == Some(list::SERVE) {
-        return list::serve();
-    }
     let args = Args::parse();
+    match args.role {
+        Some(Role::Attend(attend)) => attend.run(),
+        Some(Role::Line(line)) => line.run(),
+        Some(Role::ServeModels) => list::serve(),
+        Some(Role::Sweep { folder }) => held::sweep(&folder),
+        None => measure(&args),
+    }
+}
+
+fn measure(args: &Args) -> Result<()> {
+    let load = Load::now();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let binary = build(&root)?;
-    for scenario in Scenario::value_variants() {
-        if !args.scenarios.is_empty() && !args.scenarios.contains(scenario) {
-            continue;
-        }
-        let figures = match scenario {
-            Scenario::Start => start::run(&binary)?,
-            Scenario::List => list::run(&binary)?,
-            Scenario::Fetch => fetch::run(&binary)?,
+    let named = |section: &&Section| args.sections.is_empty() || args.sections.contains(section);
+    let sections: Vec<Section> = Section::value_variants()
+        .iter()
+        .filter(named)
+        .copied()
+        .collect();
+    let bench = Bench::prepare(
+        &binary,
+        &sections,
+        args.rounds.into(),
+        args.peers.as_deref(),
+    )?;
+    // After the build, so that it is the last thing said before the long silence of measuring.
+    if let Some(warning) = load.warning() {
+        writeln!(io::stderr(), "{warning}")?;
+    }
+    let page = Page::new(&root, load);
+    for section in sections {
+        let figures = bench.run(section)?;
+        writeln!(io::stderr(), "\n{figures}")?;
+        let options = if section.is_contest() {
+            args.options()
+        } else {
+            String::new()
         };
-        record(&root, *scenario, &figures)?;
+        page.record(section, &options, &figures)?;
     }
     Ok(())
+}
+
+impl Args {
+    /// The options as they were given, for the record.
+    fn options(&self) -> String {
+        let peers = self
+            .peers
+            .as_ref()
+            .map(|peers| format!(" --peers {}", peers.join(",")));
+        format!(" --rounds {}{}", self.rounds, peers.unwrap_or_default())
+    }
 }
 
 fn build(root: &Path) -> Result<PathBuf> {
@@ -69,53 +130,8 @@ fn build(root: &Path) -> Result<PathBuf> {
         .current_dir(root)
         .status()
         .context("cannot run cargo")?;
-    if !status.success() {
-        bail!("the release build failed");
-    }
+    ensure!(status.success(), "the release build failed");
     // This program stands in the same target directory, whatever its name.
     let own = std::env::current_exe()?;
     Ok(own.with_file_name("civitai-dl"))
-}
-
-/// Replaces the section of `scenario` in the page, or adds it at the end.
-fn record(root: &Path, scenario: Scenario, figures: &str) -> Result<()> {
-    let page = root.join("docs/benchmarks.md");
-    let text = fs_err::read_to_string(&page)?;
-    let (open, close) = (
-        format!("<!-- bench {} -->", scenario.name()),
-        format!("<!-- end {} -->", scenario.name()),
-    );
-    let section = format!(
-        "{open}\n`cargo xtask bench {}` on {}\n\n{figures}{close}",
-        scenario.name(),
-        machine()
-    );
-    let updated = match (text.find(&open), text.find(&close)) {
-        (Some(from), Some(to)) if from < to => {
-            format!("{}{section}{}", &text[..from], &text[to + close.len()..])
-        }
-        _ => format!("{}\n\n{section}\n", text.trim_end()),
-    };
-    fs_err::write(&page, updated)?;
-    writeln!(std::io::stderr(), "{figures}")?;
-    Ok(())
-}
-
-/// Date, processor, cores and memory: what a reader needs to judge a figure.
-fn machine() -> String {
-    let read = |path: &str, key: &str| {
-        fs_err::read_to_string(path).ok().and_then(|text| {
-            let line = text.lines().find(|line| line.starts_with(key))?;
-            Some(line.split_once(':')?.1.trim().to_owned())
-        })
-    };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let date = Command::new("date").arg("+%Y-%m-%d").output();
-    let date = date.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned());
-    format!(
-        "{}: {cores} cores of {}, {} of memory",
-        date.unwrap_or_default(),
-        read("/proc/cpuinfo", "model name").unwrap_or_else(|| "an unknown processor".to_owned()),
-        read("/proc/meminfo", "MemTotal").unwrap_or_else(|| "an unknown amount".to_owned()),
-    )
 }

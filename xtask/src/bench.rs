@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::run::{Report, cargo};
 
-pub(crate) fn run(scenarios: &[String]) -> Result<Report> {
+pub(crate) fn run(arguments: &[String]) -> Result<Report> {
     let mut report = Report::default();
     let mut command = cargo(&[
         "run",
@@ -14,6 +14,6 @@ pub(crate) fn run(scenarios: &[String]) -> Result<Report> {
         "civitai-benches",
         "--",
     ]);
-    report.step("benchmarks", command.args(scenarios))?;
+    report.step("benchmarks", command.args(arguments))?;
     Ok(report)
 }

@@ -26,10 +26,12 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Measures the release binary and rewrites its figures in docs/benchmarks.md
+    /// Measures the release binary beside its peers and rewrites its figures in docs/benchmarks.md
+    #[command(disable_help_flag = true)]
     Bench {
-        /// What to measure (start, list, fetch); everything if nothing is named
-        scenarios: Vec<String>,
+        /// What to measure and how; --help lists it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
     /// Kills, disk errors and power cuts: proves that no byte is lost or faked
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -48,7 +50,7 @@ enum Task {
 
 fn main() -> Result<ExitCode> {
     let report = match Args::parse().task {
-        Task::Bench { scenarios } => bench::run(&scenarios)?,
+        Task::Bench { arguments } => bench::run(&arguments)?,
         #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
         Task::Crash(args) => crash::run(&args)?,
         Task::Lint => lint::run()?,
