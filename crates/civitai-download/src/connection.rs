@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime};
 use civitai_reliability::classify::is_transient;
 use civitai_security::RedactedUrl;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use url::Url;
+use url::{Origin, Url};
 
 use crate::error::{Error, ErrorKind, Slow};
 use crate::event::{Cause, Listener};
@@ -100,6 +101,11 @@ impl Held {
         self.has_landed() && self.lease.is_over(SystemTime::now(), self.granted)
     }
 
+    /// The storage it led to, once a request found the file through it.
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        Some(self.landing.get()?.url.origin())
+    }
+
     /// True once a request found the file through it.
     pub(crate) fn has_landed(&self) -> bool {
         self.landing.get().is_some()
@@ -168,7 +174,7 @@ pub(crate) async fn fetch(shared: Arc<Shared>, task: Task) -> (Task, Result<(), 
         Ok(None) => Ok(()),
         Err(trouble) => Err(trouble),
     };
-    shared.plan().release(task.id);
+    shared.plan().release(task.id, Instant::now());
     (task, result)
 }
 

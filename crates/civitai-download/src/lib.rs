@@ -24,6 +24,7 @@ pub mod verify;
 mod commit;
 mod connection;
 mod disk;
+mod host;
 mod journal;
 mod limit;
 mod part;

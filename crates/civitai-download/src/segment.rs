@@ -6,13 +6,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::active::Segment;
 use crate::ranges::RangeSet;
+use crate::tuning::rate;
+
+mod active;
+#[cfg(test)]
+mod tests;
 
 /// The division of a file among its connections. Pure: it is told the time and what is written.
 ///
-/// A new connection takes its share of the largest missing range. When nothing is missing that no one fetches, it
-/// takes over the second half of what the slowest connection still has to do, if that saves time. A connection's end
-/// may therefore move towards it while it works.
+/// Ranges are dealt in the order of the file, so that hashing can follow, each as long as a connection needs for a
+/// turn at the rate that was seen; towards the end they get shorter, so that all connections end together. When
+/// nothing is missing that no one fetches, a free connection takes over a part of what the slowest has left, if that
+/// saves time. What a stalled connection has left is dealt anew.
 #[derive(Debug)]
 pub(crate) struct Plan {
     size: Option<u64>,
@@ -21,33 +28,24 @@ pub(crate) struct Plan {
     active: BTreeMap<SegmentId, Segment>,
     next_id: SegmentId,
     peak: usize,
+    /// Connections that came to the end of an answer and wait for another request.
+    idle: usize,
+    arrived: u64,
+    /// What a connection usually gets, in bytes a second.
+    rate: Option<f64>,
+    /// The shortest time in which an answer can come.
+    round_trip: Option<Duration>,
+    /// Connections that were given up because they stalled.
+    replaced: u32,
 }
 
 pub(crate) type SegmentId = u64;
 
-#[derive(Debug)]
-struct Segment {
-    start: u64,
-    /// The next byte to arrive.
-    next: u64,
-    end: u64,
-    began: Instant,
-    opened: bool,
-}
-
-impl Segment {
-    /// True when it has received, or failed to, for long enough to speak of a rate.
-    fn is_known(&self, now: Instant) -> bool {
-        self.opened && now.duration_since(self.began) >= OBSERVATION
-    }
-
-    /// How long the rest will take at the average rate so far.
-    fn time_left(&self, now: Instant) -> Duration {
-        let elapsed = now.duration_since(self.began);
-        let (left, done) = (self.end - self.next, self.next - self.start);
-        let nanos = elapsed.as_nanos() * u128::from(left) / u128::from(done.max(1));
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
+/// When an answer came, and how long after its request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answered {
+    pub(crate) at: Instant,
+    pub(crate) took: Duration,
 }
 
 impl Plan {
@@ -58,11 +56,21 @@ impl Plan {
             active: BTreeMap::new(),
             next_id: 0,
             peak: 0,
+            idle: 0,
+            arrived: 0,
+            rate: None,
+            round_trip: None,
+            replaced: 0,
         }
     }
 
     pub(crate) fn size(&self) -> Option<u64> {
         self.size
+    }
+
+    /// True when the server sends the whole file to whoever asks for a part.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// How many connections are at work.
@@ -72,39 +80,54 @@ impl Plan {
 
     /// How many of them receive bytes.
     pub(crate) fn opened(&self) -> usize {
+        self.count(|segment| segment.opened.is_some())
+    }
+
+    /// How many of them were answered at least once, perhaps for an earlier range.
+    pub(crate) fn running(&self) -> usize {
+        self.count(|segment| segment.opened.is_some() || !segment.fresh)
+    }
+
+    fn count(&self, which: impl Fn(&Segment) -> bool) -> usize {
         self.active
             .values()
-            .filter(|segment| segment.opened)
+            .filter(|segment| which(segment))
             .count()
     }
 
-    /// Deals a range to one more connection, when `slots` of them (this one included) are free.
+    /// How many bytes arrived and were wanted.
+    pub(crate) fn arrived(&self) -> u64 {
+        self.arrived
+    }
+
+    /// The round trip, as far as answers have shown it.
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.round_trip.unwrap_or(UNKNOWN_ROUND_TRIP)
+    }
+
+    /// Deals a range to one more connection, of `wanted` that share the file.
     ///
-    /// `first` is how much to ask for while the size is unknown.
+    /// `promised` is the size to go by while the server has not told it.
     pub(crate) fn deal(
         &mut self,
         written: &RangeSet,
-        slots: u64,
-        first: u64,
+        wanted: usize,
+        promised: Option<u64>,
         now: Instant,
     ) -> Option<(SegmentId, Range<u64>)> {
-        let range = match self.size {
-            None if self.active.is_empty() => 0..first,
-            None => return None,
-            Some(size) => self
-                .share(written, size, slots)
+        let range = match (self.size, promised) {
+            (None, _) if !self.active.is_empty() => return None,
+            (None, Some(promised)) => 0..self.piece(promised, wanted).min(promised).max(1),
+            (None, None) => 0..FIRST_PIECE,
+            (Some(size), _) => self
+                .share(written, size, wanted)
                 .or_else(|| self.take_over(now))?,
         };
         let id = self.next_id;
         self.next_id += 1;
-        let segment = Segment {
-            start: range.start,
-            next: range.start,
-            end: range.end,
-            began: now,
-            opened: false,
-        };
-        self.active.insert(id, segment);
+        let fresh = self.idle == 0;
+        self.idle = self.idle.saturating_sub(1);
+        self.active.insert(id, Segment::new(&range, fresh, now));
         Some((id, range))
     }
 
@@ -125,60 +148,168 @@ impl Plan {
         taken
     }
 
-    /// A fair share of what is missing, from the beginning of the largest hole.
-    fn share(&self, written: &RangeSet, size: u64, slots: u64) -> Option<Range<u64>> {
+    /// The beginning of the first hole, as long as a connection's turn.
+    fn share(&self, written: &RangeSet, size: u64, wanted: usize) -> Option<Range<u64>> {
         let taken = self.taken(written);
-        let missing: u64 = taken.gaps(size).map(|gap| gap.end - gap.start).sum();
-        let hole = taken
-            .gaps(size)
-            .max_by_key(|gap| (gap.end - gap.start, std::cmp::Reverse(gap.start)))?;
-        let share = missing.div_ceil(slots.max(1)).max(MIN_PIECE);
+        let hole = taken.gaps(size).next()?;
+        let missing = taken.gaps(size).map(|gap| gap.end - gap.start).sum();
+        let piece = self.piece(missing, wanted);
         // A rest too small for a request of its own goes along.
-        let end = if hole.end - hole.start < share + MIN_PIECE {
+        let end = if hole.end - hole.start < piece.saturating_add(self.least_piece()) {
             hole.end
         } else {
-            hole.start + share
+            hole.start + piece
         };
         Some(hole.start..end)
     }
 
-    /// The second half of what the slowest connection has before it.
+    /// How much one of `wanted` connections is asked to fetch when `missing` bytes are left to deal.
+    ///
+    /// A range costs its connection a round trip without bytes: a turn is so long that this is a small part of it. Half
+    /// of a fair share leaves enough for those that are faster than the others.
+    fn piece(&self, missing: u64, wanted: usize) -> u64 {
+        if wanted <= 1 {
+            return missing;
+        }
+        let wanted = u64::try_from(wanted).unwrap_or(u64::MAX);
+        let turn = self.round_trip() * TURN_ROUND_TRIPS;
+        let aim = self.rate.map_or(UNKNOWN_PIECE, |rate| {
+            bytes(rate, turn).max(bytes(rate, TURN).min(MAX_PIECE))
+        });
+        aim.min(missing / wanted.saturating_mul(2))
+            .max(self.least_piece())
+    }
+
+    /// Below this a request costs more than the bytes.
+    fn least_piece(&self) -> u64 {
+        let turn = (self.round_trip() * LEAST_ROUND_TRIPS).max(LEAST_TURN);
+        self.rate.map_or(MIN_PIECE, |rate| {
+            bytes(rate, turn).clamp(SMALLEST_PIECE, LARGEST_LEAST_PIECE)
+        })
+    }
+
+    /// A part of what the slowest connection has before it, such that both end together.
     fn take_over(&mut self, now: Instant) -> Option<Range<u64>> {
         if self.whole {
             return None;
         }
-        let slowest = self
+        let (least, typical) = (self.observation(), self.rate?);
+        let worth = (self.round_trip() * WORTH_ROUND_TRIPS).max(WORTH);
+        let opening = self.round_trip() * 2;
+        let (own, slowest) = self
             .active
             .values_mut()
-            .filter(|segment| segment.is_known(now) && segment.end - segment.next >= 2 * MIN_PIECE)
-            .max_by_key(|segment| segment.time_left(now))?;
-        if slowest.time_left(now) < WORTH_SPLITTING {
+            .filter_map(|segment| Some((segment.rate(now, least)?, segment)))
+            .max_by(|(one, a), (other, b)| {
+                seconds(a.left(), *one).total_cmp(&seconds(b.left(), *other))
+            })?;
+        if seconds(slowest.left(), own) < worth.as_secs_f64() {
             return None;
         }
-        let end = slowest.end;
-        slowest.end = slowest.next + (end - slowest.next) / 2;
-        Some(slowest.end..end)
+        let meanwhile = bytes(typical, opening);
+        let kept = split(slowest.left().saturating_add(meanwhile), own, typical);
+        let cut = slowest.next + kept.min(slowest.left());
+        if slowest.end - cut < SMALLEST_PIECE {
+            return None;
+        }
+        let taken = cut..slowest.end;
+        slowest.end = cut;
+        Some(taken)
+    }
+
+    /// How long a connection must have been watched to speak of its rate.
+    fn observation(&self) -> Duration {
+        (self.round_trip() * LEAST_ROUND_TRIPS).max(OBSERVATION)
+    }
+
+    /// Looks how all get on, and gives up those that stall: their rest is dealt anew. Returns who has nothing left to do
+    /// and is to be stopped if it has not noticed.
+    ///
+    /// A connection stalls when it is far below the others for a while, or does not get its answer while others do. When
+    /// `free` connections wait for work and there is none left, silence alone is enough.
+    pub(crate) fn look(&mut self, written: &RangeSet, free: usize, now: Instant) -> Vec<SegmentId> {
+        let trip = self.round_trip();
+        let stretch = STALL_STRETCH.max(trip * STALL_ROUND_TRIPS);
+        self.active
+            .values_mut()
+            .for_each(|segment| segment.look(now, stretch));
+        self.note_rate(now);
+        if self.whole || self.size.is_none() {
+            return Vec::new();
+        }
+        // Each replacement makes the next less likely: what looks like a stall may be the nature of the link.
+        let patience = 1 + self.replaced / PATIENT_AFTER;
+        let silence = SILENCE.max(trip * STALL_ROUND_TRIPS) * patience;
+        let tail = free > 0 && !self.has_gap(written);
+        let opened = self.opened();
+        let lately = median(self.active.values().filter_map(Segment::lately).collect());
+        let stalled: Vec<SegmentId> = self
+            .active
+            .iter()
+            .filter(|(_, segment)| match segment.opened {
+                _ if segment.left() == 0 => false,
+                None => opened > 0 && now.duration_since(segment.began) >= silence * 2,
+                Some(_) if tail && opened > 1 && segment.idle(now) >= silence => true,
+                Some(_) => lately
+                    .zip(segment.lately())
+                    .is_some_and(|(others, own)| own * FAR_BELOW * f64::from(patience) < others),
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for id in stalled {
+            if let Some(segment) = self.active.get_mut(&id) {
+                segment.end = segment.next;
+                self.replaced += 1;
+            }
+        }
+        let done = self
+            .active
+            .iter()
+            .filter(|(_, segment)| segment.left() == 0);
+        done.map(|(id, _)| *id).collect()
+    }
+
+    fn note_rate(&mut self, now: Instant) {
+        let least = self.observation();
+        let rates = self
+            .active
+            .values()
+            .filter_map(|segment| segment.rate(now, least));
+        if let Some(rate) = median(rates.collect()) {
+            self.rate = Some(rate);
+        }
     }
 
     /// A connection's answer came: the file has `size` bytes, the answer holds those before `end`.
-    pub(crate) fn open(&mut self, id: SegmentId, size: Option<u64>, end: u64) {
+    pub(crate) fn open(&mut self, id: SegmentId, size: Option<u64>, end: u64, answered: Answered) {
         self.size = size;
         self.whole = false;
         if let Some(segment) = self.active.get_mut(&id) {
-            segment.opened = true;
-            segment.end = segment.end.min(end);
+            segment.asked = segment.asked.min(end);
+            segment.end = segment.end.min(end).max(segment.next);
         }
-        self.peak = self.peak.max(self.opened());
+        self.opens(id, answered);
     }
 
     /// The answer is the whole file, whatever was asked: the connection starts over at the first byte.
-    pub(crate) fn open_whole(&mut self, id: SegmentId, size: Option<u64>) {
+    pub(crate) fn open_whole(&mut self, id: SegmentId, size: Option<u64>, answered: Answered) {
         self.size = size;
         self.whole = true;
         if let Some(segment) = self.active.get_mut(&id) {
             (segment.start, segment.next, segment.end) = (0, 0, size.unwrap_or(u64::MAX));
-            segment.opened = true;
         }
+        self.opens(id, answered);
+    }
+
+    fn opens(&mut self, id: SegmentId, answered: Answered) {
+        let Some(segment) = self.active.get_mut(&id) else {
+            return;
+        };
+        segment.open(answered.at);
+        // A new connection needs a round trip for itself.
+        let trips = if segment.fresh { 2 } else { 1 };
+        let trip = answered.took / trips;
+        self.round_trip = Some(self.round_trip.map_or(trip, |known| known.min(trip)));
         self.peak = self.peak.max(self.opened());
     }
 
@@ -194,14 +325,13 @@ impl Plan {
         };
         let kept = len.min(segment.end - segment.next);
         segment.next += kept;
+        self.arrived += kept;
         (kept, segment.next == segment.end)
     }
 
     /// How many bytes a connection lacks.
     pub(crate) fn missing(&self, id: SegmentId) -> u64 {
-        self.active
-            .get(&id)
-            .map_or(0, |segment| segment.end - segment.next)
+        self.active.get(&id).map_or(0, Segment::left)
     }
 
     /// A body without an announced length ended.
@@ -210,8 +340,18 @@ impl Plan {
     }
 
     /// A connection ended. What it received must have been written before.
-    pub(crate) fn release(&mut self, id: SegmentId) {
-        self.active.remove(&id);
+    pub(crate) fn release(&mut self, id: SegmentId, now: Instant) {
+        let Some(segment) = self.active.remove(&id) else {
+            return;
+        };
+        self.idle += usize::from(segment.next == segment.asked);
+        let done = segment.next - segment.start;
+        if let Some(opened) = segment.opened
+            && done >= SMALLEST_PIECE
+        {
+            let seen = rate(done, now.duration_since(opened));
+            self.rate = Some(self.rate.map_or(seen, |known| f64::midpoint(known, seen)));
+        }
     }
 
     /// The content changed: its size is unknown again.
@@ -219,131 +359,67 @@ impl Plan {
         self.size = None;
         self.whole = false;
         self.active.clear();
+        self.idle = 0;
     }
 }
 
-/// Below this a request costs more than the bytes.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float cast saturates, and rates are not negative"
+)]
+fn bytes(rate: f64, over: Duration) -> u64 {
+    (rate * over.as_secs_f64()) as u64
+}
+
+/// How long `left` bytes take; for ever at no rate.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn seconds(left: u64, rate: f64) -> f64 {
+    if left == 0 { 0.0 } else { left as f64 / rate }
+}
+
+/// The part of `whole` for the first of two at these rates.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate, and a share of a positive number"
+)]
+fn split(whole: u64, first: f64, second: f64) -> u64 {
+    (whole as f64 * (first / (first + second).max(1.0))) as u64
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+/// Below this nobody asks for a second connection before the rate is known.
 pub(crate) const MIN_PIECE: u64 = 1 << 20;
-/// Taking over costs a request and the bytes that are on their way to the one that is cut short.
-/// On a fast link those are half a second's worth, so at least a second is won.
-const WORTH_SPLITTING: Duration = Duration::from_secs(2);
-const OBSERVATION: Duration = Duration::from_secs(1);
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const MIB: u64 = 1 << 20;
-
-    fn deal(plan: &mut Plan, slots: u64) -> Option<(SegmentId, Range<u64>)> {
-        plan.deal(&RangeSet::default(), slots, 8 * MIB, Instant::now())
-    }
-
-    #[test]
-    fn connections_share_what_is_missing() {
-        let mut plan = Plan::new(Some(100 * MIB));
-        let ranges: Vec<_> = (0..4)
-            .filter_map(|taken| deal(&mut plan, 4 - taken))
-            .map(|(_, range)| range)
-            .collect();
-        assert_eq!(
-            ranges,
-            [
-                0..25 * MIB,
-                25 * MIB..50 * MIB,
-                50 * MIB..75 * MIB,
-                75 * MIB..100 * MIB
-            ]
-        );
-        assert_eq!(
-            deal(&mut plan, 1),
-            None,
-            "a connection that has not begun is not cut short"
-        );
-    }
-
-    #[test]
-    fn no_connection_gets_a_crumb() {
-        let mut plan = Plan::new(Some(MIB + 5));
-        assert_eq!(deal(&mut plan, 4).map(|(_, range)| range), Some(0..MIB + 5));
-        assert_eq!(deal(&mut plan, 3), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_free_connection_takes_half_of_what_the_slowest_has_left() {
-        let mut plan = Plan::new(Some(64 * MIB));
-        let (fast, _) = deal(&mut plan, 2).expect("work");
-        let (slow, _) = deal(&mut plan, 1).expect("work");
-        plan.open(fast, Some(64 * MIB), u64::MAX);
-        plan.open(slow, Some(64 * MIB), u64::MAX);
-        tokio::time::advance(Duration::from_secs(4)).await;
-        assert_eq!(plan.advance(fast, 32 * MIB), (32 * MIB, true));
-        plan.release(fast);
-        assert_eq!(plan.advance(slow, 8 * MIB), (8 * MIB, false));
-        let written: RangeSet = std::iter::once(0..40 * MIB).collect();
-        let dealt = plan
-            .deal(&written, 1, 0, Instant::now())
-            .map(|(_, range)| range);
-        assert_eq!(dealt, Some(52 * MIB..64 * MIB));
-        assert_eq!(
-            plan.advance(slow, 13 * MIB),
-            (12 * MIB, true),
-            "the slow one stops where the other took over"
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_nearly_done_is_left_alone() {
-        let mut plan = Plan::new(Some(64 * MIB));
-        let (id, _) = deal(&mut plan, 1).expect("work");
-        plan.open(id, Some(64 * MIB), u64::MAX);
-        tokio::time::advance(Duration::from_millis(1900)).await;
-        plan.advance(id, 32 * MIB);
-        assert_eq!(
-            deal(&mut plan, 1),
-            None,
-            "the rest takes less than two seconds"
-        );
-    }
-
-    proptest! {
-        /// Whatever connections do, every byte is fetched by exactly one of them.
-        #[test]
-        fn every_byte_is_fetched_once(
-            size in 1_u64..40 * MIB,
-            steps in proptest::collection::vec((0_u64..8, 0_u64..9 * MIB, any::<bool>()), 1..200),
-        ) {
-            let mut plan = Plan::new(Some(size));
-            let mut written = RangeSet::default();
-            let mut fetched = 0;
-            let mut at = BTreeMap::new();
-            let start = Instant::now();
-            let mut steps = steps.into_iter();
-            let mut ticks = 0;
-            while written.frontier() < size {
-                let (who, len, fails) = steps.next().unwrap_or((0, 64 * MIB, false));
-                ticks += 1;
-                prop_assert!(ticks < 10_000, "the plan makes no progress");
-                let now = start + Duration::from_secs(ticks);
-                if let Some((id, range)) = plan.deal(&written, 8u64.saturating_sub(plan.len() as u64), 0, now) {
-                    plan.open(id, Some(size), u64::MAX);
-                    at.insert(id, range.start);
-                }
-                let Some((&id, &offset)) = at.iter().nth(usize::try_from(who).expect("small") % at.len().max(1)) else { continue };
-                let (kept, done) = plan.advance(id, len);
-                let before = written.len();
-                written.insert(offset..offset + kept);
-                prop_assert_eq!(written.len(), before + kept, "bytes were fetched twice");
-                fetched += kept;
-                at.insert(id, offset + kept);
-                if done || fails {
-                    plan.release(id);
-                    at.remove(&id);
-                }
-            }
-            prop_assert_eq!(fetched, size);
-        }
-    }
-}
+/// What the first request asks for when no size is promised: others need not wait long for it.
+const FIRST_PIECE: u64 = 4 << 20;
+/// What a connection fetches while it is not known how fast it is.
+const UNKNOWN_PIECE: u64 = 2 << 20;
+/// A segment of a packet or two more is no work of its own.
+const SMALLEST_PIECE: u64 = 64 << 10;
+const LARGEST_LEAST_PIECE: u64 = 8 << 20;
+/// More is asked for at a time only where round trips are long: what object stores advise, and little to lose.
+const MAX_PIECE: u64 = 16 << 20;
+/// The pause between two ranges is then four in a hundred.
+const TURN_ROUND_TRIPS: u32 = 25;
+const TURN: Duration = Duration::from_millis(500);
+const LEAST_ROUND_TRIPS: u32 = 4;
+const LEAST_TURN: Duration = Duration::from_millis(50);
+/// Taking over costs two round trips, a request, and the bytes on their way to the one that is cut short.
+const WORTH_ROUND_TRIPS: u32 = 8;
+const WORTH: Duration = Duration::from_millis(250);
+const OBSERVATION: Duration = Duration::from_millis(200);
+/// "Far below its siblings" is less than an eighth of their median over this time.
+const STALL_STRETCH: Duration = Duration::from_secs(3);
+const STALL_ROUND_TRIPS: u32 = 10;
+const FAR_BELOW: f64 = 8.0;
+/// Retransmission timers begin at a second (RFC 6298): a shorter silence may end by itself.
+const SILENCE: Duration = Duration::from_secs(1);
+const PATIENT_AFTER: u32 = 8;
+/// Between two continents; only until the first answer.
+const UNKNOWN_ROUND_TRIP: Duration = Duration::from_millis(100);

@@ -12,9 +12,11 @@ use reqwest::header;
 use url::Url;
 
 use crate::error::{Error, ErrorKind};
+use crate::host::Hosts;
 use crate::lease::Lease;
 
-/// A client for transfers and the addresses it may talk to. Clones share their connections.
+/// A client for transfers and the addresses it may talk to. Clones share their connections, and
+/// what they learn of servers: how many connections one bears, how many pay, whether it knows ranges.
 ///
 /// Redirects are followed by the transfer itself: at most ten, never from https to http, never to an address that the
 /// policy refuses, and a credential never leaves the origin it is for.
@@ -22,6 +24,7 @@ use crate::lease::Lease;
 pub struct Storage {
     http: reqwest::Client,
     policy: Policy,
+    hosts: Hosts,
 }
 
 impl Storage {
@@ -50,7 +53,11 @@ impl Storage {
             .connect_timeout(CONNECT_TIMEOUT)
             .dns_resolver(resolver)
             .build()?;
-        Ok(Self { http, policy })
+        Ok(Self {
+            http,
+            policy,
+            hosts: Hosts::default(),
+        })
     }
 
     /// The request for a range of what `url` names, with the lease's credential only at the lease's own origin.
@@ -71,6 +78,11 @@ impl Storage {
             Some(token) => request.bearer_auth(token.expose()),
             None => request,
         }
+    }
+
+    /// What was learnt of the servers.
+    pub(crate) fn hosts(&self) -> &Hosts {
+        &self.hosts
     }
 
     /// Refuses schemes and literal addresses that must not be contacted.

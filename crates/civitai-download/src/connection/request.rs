@@ -14,10 +14,11 @@ use crate::error::{Error, ErrorKind, Slow};
 use crate::event::Event;
 use crate::journal::Source;
 use crate::response::{self, Answer, Page, Refusal, Validators};
+use crate::segment::Answered;
 
 /// Sends the request and takes the answer for what it is. `None` when stopped, or when there are no bytes to read.
 pub(super) async fn open(shared: &Arc<Shared>, task: &Task) -> Result<Option<Body>, Trouble> {
-    let (response, answer, landing) = tokio::select! {
+    let (response, answer, landing, answered) = tokio::select! {
         biased;
         () = task.stop.cancelled() => return Ok(None),
         asked = ask(shared, task) => asked?,
@@ -32,12 +33,12 @@ pub(super) async fn open(shared: &Arc<Shared>, task: &Task) -> Result<Option<Bod
     let (offset, announced) = match answer {
         Answer::Empty => {
             settle(shared, source(Some(0)), &landing.url).await?;
-            shared.plan().open(task.id, Some(0), 0);
+            shared.plan().open(task.id, Some(0), 0, answered);
             return Ok(None);
         }
         Answer::Partial { range, size } => {
             settle(shared, source(Some(size)), &landing.url).await?;
-            shared.plan().open(task.id, Some(size), range.end);
+            shared.plan().open(task.id, Some(size), range.end, answered);
             (range.start, Some(range.end))
         }
         // Bytes that are there already may not be mixed with a body that begins anew.
@@ -46,7 +47,7 @@ pub(super) async fn open(shared: &Arc<Shared>, task: &Task) -> Result<Option<Bod
         }
         Answer::Whole { size } => {
             settle(shared, source(size), &landing.url).await?;
-            shared.plan().open_whole(task.id, size);
+            shared.plan().open_whole(task.id, size, answered);
             (0, size)
         }
     };
@@ -59,7 +60,10 @@ pub(super) async fn open(shared: &Arc<Shared>, task: &Task) -> Result<Option<Bod
 }
 
 /// Requests the range where the lease leads, following redirects while it is not known where that is.
-async fn ask(shared: &Shared, task: &Task) -> Result<(Response, Answer, Landing), Trouble> {
+async fn ask(
+    shared: &Shared,
+    task: &Task,
+) -> Result<(Response, Answer, Landing, Answered), Trouble> {
     let lease = &task.held.lease;
     let known = task.held.landing.get();
     let mut landing = known.cloned().unwrap_or_else(|| Landing {
@@ -80,13 +84,17 @@ async fn ask(shared: &Shared, task: &Task) -> Result<(Response, Answer, Landing)
             Ok(sent) => sent.map_err(|error| network(error, &landing.url))?,
             Err(_) => return Err(slow(&landing.url, Slow::Headers(shared.patience.headers))),
         };
+        let answered = Answered {
+            at: Instant::now(),
+            took: sent.elapsed(),
+        };
         shared.events.tell(Event::Answered {
             status: response.status().as_u16(),
-            elapsed: sent.elapsed(),
+            elapsed: answered.took,
         });
         let location =
             match response::judge(response.status(), response.headers(), asked, &shared.target) {
-                Ok(answer) => return Ok((response, answer, landing)),
+                Ok(answer) => return Ok((response, answer, landing, answered)),
                 Err(Refusal::Redirect { location }) if known.is_none() => location,
                 Err(refusal) => return Err(explain(refusal, response, &landing.url).await),
             };

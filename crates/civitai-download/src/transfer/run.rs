@@ -3,6 +3,7 @@
 //! Everything that is decided is decided here, on one task: connections, the lease, flushing and hashing only report
 //! to it. So a lease is renewed once for all connections, and one budget counts all retries.
 
+use std::collections::BTreeMap;
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,9 +23,11 @@ use crate::connection::{Held, Shared, Task, Trouble, blocking};
 use crate::digest::Digests;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
+use crate::host::Visit;
 use crate::lease::{Lease, LeaseError};
 use crate::part::Part;
-use crate::segment::Plan;
+use crate::segment::{Plan, SegmentId};
+use crate::tuning::Control;
 
 mod deal;
 mod trouble;
@@ -43,6 +46,12 @@ pub(super) struct Run<'a> {
     flushing: Option<Flushing>,
     flushed: Instant,
     follow: Follow,
+    began: Instant,
+    control: Control,
+    /// The storage server, once it is known.
+    visit: Option<Visit>,
+    /// How to stop each connection by itself.
+    stops: BTreeMap<SegmentId, CancellationToken>,
     /// Connections the server bears; fewer than wanted once it has refused one too many.
     allowed: usize,
     /// Whether requests name a range. Off once the server has answered ranges wrongly.
@@ -77,6 +86,8 @@ impl<'a> Run<'a> {
     pub(super) fn new(transfer: &'a Transfer, part: Part) -> Self {
         let size = part.source().and_then(|source| source.size);
         let high_water = part.bytes();
+        let total = size.or(transfer.target.expected.bytes);
+        let missing = total.map_or(u64::MAX, |total| total.saturating_sub(high_water));
         let shared = Shared {
             storage: transfer.storage.clone(),
             part,
@@ -102,6 +113,10 @@ impl<'a> Run<'a> {
             flushing: None,
             flushed: Instant::now(),
             follow: Follow::new(transfer.wanted()),
+            began: Instant::now(),
+            control: transfer.control(deal::CONNECTIONS, missing),
+            visit: None,
+            stops: BTreeMap::new(),
             allowed: usize::MAX,
             ranged: true,
             restart_wanted: false,
@@ -131,6 +146,7 @@ impl<'a> Run<'a> {
             tracing::warn!(%error, "what arrived last may have to be fetched again");
         }
         self.tell_progress();
+        self.remember();
         let connections = self.shared.plan().peak();
         match ended {
             Ok(()) => Ok(Done {
@@ -146,6 +162,13 @@ impl<'a> Run<'a> {
                 blocking(move || shared.part.remove_if_empty()).await?;
                 Err(error.with_retries(self.budget.retries()))
             }
+        }
+    }
+
+    /// Leaves what was learnt of the server to the next transfer.
+    fn remember(&self) {
+        if let (Some(visit), Some(level)) = (&self.visit, self.control.proved()) {
+            visit.note_level(level);
         }
     }
 
@@ -181,7 +204,10 @@ impl<'a> Run<'a> {
                 () = or_pending(&mut self.pause) => self.pause = None,
                 hashed = self.follow.joined() => hashed?,
                 () = self.shared.opened.notified() => {}
-                _ = tick.tick() => self.tell_progress(),
+                _ = tick.tick() => {
+                    self.tell_progress();
+                    self.look();
+                }
             }
         }
     }

@@ -396,9 +396,12 @@ async fn a_limit_on_connections_is_kept_to() {
         }))
         .await;
         world.assert_done(&result);
-        let fetched = result.expect("checked above");
-        assert!(fetched.connections <= 2, "{fetched:?}");
-        assert_eq!(fetched.leases, 1);
+        assert_eq!(result.expect("checked above").leases, 1);
+        let entries = world.sim.log().entries();
+        let refused = entries.iter().filter(|entry| entry.status == refusal);
+        // Each connection too many may ask once; what the kernel holds already no longer counts for the server.
+        let refused = refused.count();
+        assert!(refused <= 4, "{refused} were refused");
         world.assert_waste(1.3);
     }
 }

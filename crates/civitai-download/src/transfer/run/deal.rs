@@ -1,6 +1,8 @@
 //! Which connection gets which bytes, and the lease they all use.
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -9,9 +11,9 @@ use crate::connection::{Held, Task, fetch};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::lease::{Lease, LeaseError};
-use crate::segment::MIN_PIECE;
-use crate::transfer::Connections;
-use crate::tuning::Mode;
+use crate::segment::{MIN_PIECE, SegmentId};
+use crate::transfer::{Connections, Transfer};
+use crate::tuning::{Control, Measure};
 
 impl Run<'_> {
     /// Puts free connections to work, or asks for the lease they need.
@@ -32,16 +34,13 @@ impl Run<'_> {
             }
             return;
         };
+        self.arrive(&held);
         // Until one request has found the file, more of them would only repeat its discoveries.
-        let wanted = if held.has_landed() { self.wanted() } else { 1 };
-        for taken in self.workers.len()..wanted {
-            let slots = (wanted - taken) as u64;
-            let (written, first) = (self.shared.part.written(), self.first_piece());
-            let dealt = self
-                .shared
-                .plan()
-                .deal(&written, slots, first, Instant::now());
-            let Some((id, range)) = dealt else { break };
+        let most = if held.has_landed() { self.wanted() } else { 1 };
+        while self.workers.len() < most {
+            let Some((id, range)) = self.deal() else {
+                break;
+            };
             let range = if self.ranged { range } else { 0..u64::MAX };
             tracing::debug!(
                 id,
@@ -50,6 +49,7 @@ impl Run<'_> {
                 "requesting a range"
             );
             let (held, stop) = (Arc::clone(&held), self.stop.child_token());
+            self.stops.insert(id, stop.clone());
             let task = Task {
                 id,
                 range,
@@ -61,32 +61,90 @@ impl Run<'_> {
         }
     }
 
-    /// How many connections would be used for the file if all were free.
-    fn wanted(&self) -> usize {
-        if self.transfer.sequential || self.transfer.mode == Mode::Minimal {
-            return 1;
-        }
-        let size = self
-            .size()
-            .or(self.transfer.target.expected.bytes)
-            .unwrap_or(u64::MAX);
-        let (piece, most) = match self.transfer.connections {
-            Connections::Auto => (AUTO_PIECE, AUTO_CONNECTIONS),
-            Connections::AtMost(most) => (MIN_PIECE, u64::from(most)),
-        };
-        let wanted = (size / piece).clamp(1, most.max(1));
-        usize::try_from(wanted)
-            .unwrap_or(usize::MAX)
-            .min(self.allowed)
+    fn deal(&self) -> Option<(SegmentId, Range<u64>)> {
+        let (wanted, promised) = (self.wanted(), self.transfer.target.expected.bytes);
+        let mut plan = self.shared.plan();
+        // Read under the plan's lock: what a connection wrote before it was released must not look missing.
+        let written = self.shared.part.written();
+        plan.deal(&written, wanted, promised, Instant::now())
     }
 
-    /// How much the first request asks for: a share if a size is promised, else a piece that the others need not wait
-    /// for. A request for everything would have to be cut off, and what is on its way then is lost.
-    fn first_piece(&self) -> u64 {
-        let promised = self.transfer.target.expected.bytes;
-        promised.map_or(FIRST_PIECE, |bytes| {
-            bytes.div_ceil(self.wanted() as u64).max(MIN_PIECE)
+    /// Takes what is known of the server into account, once it is known which it is.
+    fn arrive(&mut self, held: &Held) {
+        let Some(origin) = held.origin() else { return };
+        if self
+            .visit
+            .as_ref()
+            .is_some_and(|visit| visit.is_at(&origin))
+        {
+            return;
+        }
+        let visit = self.transfer.storage.hosts().visit(origin);
+        let near = self.shared.plan().round_trip() < NEAR;
+        let usual = if near { NEAR_CONNECTIONS } else { CONNECTIONS };
+        let start = visit.start().unwrap_or(usual);
+        if self.shared.plan().is_whole() {
+            visit.note_whole();
+        }
+        if visit.sends_whole_files() {
+            self.allowed = 1;
+        }
+        self.control = self.transfer.control(start, self.missing());
+        self.visit = Some(visit);
+    }
+
+    fn missing(&self) -> u64 {
+        let size = self.size().or(self.transfer.target.expected.bytes);
+        size.map_or(u64::MAX, |size| {
+            size.saturating_sub(self.shared.part.bytes())
         })
+    }
+
+    /// How many connections would be used for the file if all were free.
+    pub(super) fn wanted(&self) -> usize {
+        if self.transfer.sequential {
+            return 1;
+        }
+        let most = self
+            .visit
+            .as_ref()
+            .map_or(usize::MAX, |visit| visit.share(self.transfer.mode.cap()));
+        self.control.wanted().min(self.allowed).min(most)
+    }
+
+    /// Sees how the connections get on: replaces those that stall, and learns how many of them pay.
+    pub(super) fn look(&mut self) {
+        let (now, wanted) = (Instant::now(), self.wanted());
+        let (idle, measure) = {
+            let mut plan = self.shared.plan();
+            let written = self.shared.part.written();
+            let free = wanted.saturating_sub(plan.len());
+            let idle = plan.look(&written, free, now);
+            let starved = free > 0 && !plan.has_gap(&written);
+            let measure = Measure {
+                at: now.duration_since(self.began),
+                arrived: plan.arrived(),
+                running: plan.running(),
+                starved: starved || self.pause.is_some() || wanted < self.control.wanted(),
+                round_trip: plan.round_trip(),
+            };
+            (idle, measure)
+        };
+        if self.transfer.sequential {
+            return;
+        }
+        for id in idle {
+            if let Some(stop) = self.stops.get(&id) {
+                stop.cancel();
+            }
+        }
+        let Some(visit) = &mut self.visit else { return };
+        visit.uses(measure.running);
+        self.control.observe(measure);
+        let level = self.control.wanted();
+        if level != wanted {
+            tracing::debug!(level, quality = ?self.control.quality(), "connections");
+        }
     }
 
     pub(super) fn on_lease(&mut self, leased: Result<Lease, LeaseError>) -> Result<(), Error> {
@@ -119,8 +177,25 @@ impl Run<'_> {
     }
 }
 
+impl Transfer {
+    /// A controller that starts with `start` connections if there is work for them in `missing` bytes.
+    pub(super) fn control(&self, start: usize, missing: u64) -> Control {
+        let (start, most, piece) = match self.connections {
+            Connections::Auto => (start, usize::MAX, AUTO_PIECE),
+            Connections::AtMost(most) => {
+                let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
+                (most, most, MIN_PIECE)
+            }
+        };
+        let pieces = usize::try_from(missing / piece).unwrap_or(usize::MAX);
+        Control::new(self.mode, start.min(pieces), most)
+    }
+}
+
 /// What one connection moves in well under a second on a common link.
 const AUTO_PIECE: u64 = 8 << 20;
-/// Storage serves each of a handful of connections at full rate; more are for links that were measured.
-const AUTO_CONNECTIONS: u64 = 4;
-const FIRST_PIECE: u64 = 16 << 20;
+/// A handful get through slow start sooner than one, and no storage minds them.
+pub(super) const CONNECTIONS: usize = 4;
+/// Where round trips are short, one is as good as many; two, so that one receives while the other asks.
+const NEAR_CONNECTIONS: usize = 2;
+const NEAR: Duration = Duration::from_millis(5);

@@ -24,7 +24,9 @@ impl Run<'_> {
     pub(super) fn on_end(&mut self, joined: Joined) -> Result<(), Error> {
         let (task, result) =
             joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        self.stops.remove(&task.id);
         let progressed = self.note_progress();
+        self.control.ended(result.is_ok());
         let Err(trouble) = result else { return Ok(()) };
         tracing::debug!(id = task.id, ?trouble, "a connection ended early");
         // Without ranges nothing can be continued.
@@ -48,8 +50,7 @@ impl Run<'_> {
             Trouble::IgnoresRange => {
                 self.since_progress.bad_ranges += 1;
                 self.ranged &= self.since_progress.bad_ranges <= MAX_BAD_RANGES;
-                self.allowed = 1;
-                self.restart_wanted = true;
+                self.allow_one();
                 Ok(())
             }
             Trouble::Changed(error) => self.on_change(error),
@@ -70,6 +71,9 @@ impl Run<'_> {
             } if self.shared.plan().opened() > 0 => {
                 // Others are served: this refusal is about their number.
                 self.allowed = self.shared.plan().opened().max(1);
+                if let Some(visit) = &self.visit {
+                    visit.note_limit();
+                }
                 tracing::debug!(
                     allowed = self.allowed,
                     "the server bears no more connections"
@@ -137,9 +141,17 @@ impl Run<'_> {
         }
         tracing::debug!("the server answers ranges wrongly: one stream from now on");
         self.ranged = false;
+        self.allow_one();
+        Ok(())
+    }
+
+    /// One connection, from the first byte on: the server does not know ranges.
+    fn allow_one(&mut self) {
         self.allowed = 1;
         self.restart_wanted = true;
-        Ok(())
+        if let Some(visit) = &self.visit {
+            visit.note_whole();
+        }
     }
 
     /// Spends a retry and pauses new requests; those at work go on.

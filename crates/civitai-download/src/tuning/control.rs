@@ -1,0 +1,364 @@
+//! How many connections: a state machine from measurements to a number.
+
+use std::time::Duration;
+
+use super::Mode;
+use super::link::{Meter, Quality};
+
+/// What is known at one moment of the transfer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measure {
+    /// Time since the transfer began.
+    pub(crate) at: Duration,
+    /// Wanted bytes that have arrived since then.
+    pub(crate) arrived: u64,
+    /// Connections at work that have been answered at least once.
+    pub(crate) running: usize,
+    /// There is nothing left to give to a further connection, so their number says nothing.
+    pub(crate) starved: bool,
+    /// The round trip, as far as requests have shown it.
+    pub(crate) round_trip: Duration,
+}
+
+/// Decides how many connections a transfer uses, from what that brought so far.
+///
+/// It doubles the number while that raises the goodput by clearly more than the noise, keeps the last number that
+/// did, and asks again after a hold that grows with each no. Pure: it is told the time and what was measured.
+/// `docs/tuning.md` has the equations and where they come from.
+#[derive(Debug)]
+pub(crate) struct Control {
+    mode: Mode,
+    level: usize,
+    most: usize,
+    phase: Phase,
+    /// Beginning of the present window; none while connections come or go.
+    window: Option<Mark>,
+    /// When the level last changed.
+    changed: Duration,
+    hold: Duration,
+    meter: Meter,
+    /// The last answer to "do fewer do as well?" was no, or it is not worth asking.
+    tight: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    at: Duration,
+    arrived: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// At the first level: slow start raises the rate by itself, so it is not yet compared with anything.
+    Settling(Series),
+    /// At a new level, to be compared with the one before.
+    Trial(Trial),
+    /// At a level that has proved itself.
+    Holding { until: Duration, series: Series },
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Trial {
+    from: usize,
+    /// What that number brought.
+    base: f64,
+    windows: u32,
+    /// Since the rate stopped rising by itself.
+    series: Series,
+}
+
+impl Trial {
+    fn new(from: usize, base: f64) -> Self {
+        Self {
+            from,
+            base,
+            windows: 0,
+            series: Series::default(),
+        }
+    }
+}
+
+/// The rates of successive windows at one level.
+#[derive(Debug, Clone, Copy, Default)]
+struct Series {
+    windows: u32,
+    last: f64,
+    /// Of the last and those before it, the older the less.
+    mean: f64,
+    /// Successive windows far below the mean.
+    low: u32,
+}
+
+impl Series {
+    fn of(rate: f64) -> Self {
+        Self::default().with(rate)
+    }
+
+    fn with(self, rate: f64) -> Self {
+        let mean = match self.windows {
+            0 => rate,
+            1..MEMORY => (self.mean * f64::from(self.windows) + rate) / f64::from(self.windows + 1),
+            _ => self.mean + (rate - self.mean) / f64::from(MEMORY),
+        };
+        let low = if rate < self.mean * COLLAPSE {
+            self.low + 1
+        } else {
+            0
+        };
+        Self {
+            windows: self.windows + 1,
+            last: rate,
+            mean,
+            low,
+        }
+    }
+
+    /// Whether `rate` shows that the rate still grows without our doing.
+    fn rises_to(&self, rate: f64) -> bool {
+        self.windows == 0 || rate > self.last * RISING
+    }
+}
+
+impl Control {
+    /// Starts with `level` connections of at most `most`; both are cut to what the mode allows.
+    pub(crate) fn new(mode: Mode, level: usize, most: usize) -> Self {
+        let most = most.min(mode.cap()).max(1);
+        Self {
+            mode,
+            level: level.clamp(1, most),
+            most,
+            phase: Phase::Settling(Series::default()),
+            window: None,
+            changed: Duration::ZERO,
+            hold: FIRST_HOLD,
+            meter: Meter::default(),
+            tight: false,
+        }
+    }
+
+    /// How many connections should be at work now.
+    pub(crate) fn wanted(&self) -> usize {
+        self.level
+    }
+
+    /// The number that has proved itself, for the next transfer from this host.
+    pub(crate) fn proved(&self) -> Option<usize> {
+        match self.phase {
+            Phase::Settling(_) => None,
+            Phase::Trial(trial) => Some(trial.from),
+            Phase::Holding { .. } => Some(self.level),
+        }
+    }
+
+    /// What the link is like, as far as it was seen.
+    pub(crate) fn quality(&self) -> Option<Quality> {
+        self.meter.quality()
+    }
+
+    /// A request came to its end, or broke before it.
+    pub(crate) fn ended(&mut self, whole: bool) {
+        self.meter.request(whole);
+    }
+
+    /// Takes a measurement into account.
+    pub(crate) fn observe(&mut self, now: Measure) {
+        if now.starved || !self.is_in_place(&now) {
+            self.window = None;
+            return;
+        }
+        let Some(rate) = self.close_window(&now) else {
+            return;
+        };
+        match self.phase {
+            Phase::Settling(series) => self.settle(series, rate, now.at),
+            Phase::Trial(trial) if self.level > trial.from => {
+                self.judge_more(trial, rate, now.at);
+            }
+            Phase::Trial(trial) => self.judge_fewer(trial, rate, now.at),
+            Phase::Holding { until, series } => self.keep(until, series, rate, now.at),
+        }
+    }
+
+    /// Whether as many connections are at work as the level says, or will be.
+    fn is_in_place(&self, now: &Measure) -> bool {
+        let waited = now.at.saturating_sub(self.changed);
+        let patience = ARRIVAL.max(now.round_trip * 8);
+        let there = match self.phase {
+            // A few that hang in their handshake do not matter.
+            Phase::Trial(Trial { from, .. }) if self.level > from => {
+                now.running >= from + (self.level - from) * 3 / 4
+            }
+            _ => now.running <= self.level,
+        };
+        there || waited >= patience
+    }
+
+    /// The rate over the window, if it ends now.
+    fn close_window(&mut self, now: &Measure) -> Option<f64> {
+        let mark = Mark {
+            at: now.at,
+            arrived: now.arrived,
+        };
+        let began = *self.window.get_or_insert(mark);
+        let length = now.at.saturating_sub(began.at);
+        let wanted = (now.round_trip * 3).clamp(SHORTEST_WINDOW, LONGEST_WINDOW);
+        if length < wanted {
+            return None;
+        }
+        self.window = Some(mark);
+        Some(super::rate(
+            now.arrived.saturating_sub(began.arrived),
+            length,
+        ))
+    }
+
+    fn settle(&mut self, series: Series, rate: f64, at: Duration) {
+        let next = series.with(rate);
+        if series.rises_to(rate) && next.windows < SETTLED_BY {
+            self.phase = Phase::Settling(next);
+        } else {
+            self.meter.window(rate, f64::midpoint(rate, series.last));
+            self.grow(f64::midpoint(rate, series.last), at);
+        }
+    }
+
+    fn judge_more(&mut self, trial: Trial, rate: f64, at: Duration) {
+        let Trial { from, base, .. } = trial;
+        let added = ratio(self.level, from) - 1.0;
+        if rate >= base * (1.0 + added * CLEAR) {
+            self.hold = FIRST_HOLD;
+            self.tight = true;
+            return self.grow(rate, at);
+        }
+        // What was measured while the new connections were still in slow start does not count.
+        let series = if trial.series.rises_to(rate) {
+            Series::of(rate)
+        } else {
+            trial.series.with(rate)
+        };
+        let trial = Trial {
+            windows: trial.windows + 1,
+            series,
+            ..trial
+        };
+        if series.windows < self.windows() && trial.windows < RISEN_BY {
+            self.phase = Phase::Trial(trial);
+        } else if series.mean
+            >= base * (1.0 + self.mode.worth() + self.meter.noise().min(NOISE_CAP))
+        {
+            self.hold = FIRST_HOLD;
+            self.tight = false;
+            self.grow(series.mean, at);
+        } else {
+            self.tight = series.mean > base * (1.0 + FLAT);
+            self.set(from, at);
+            self.rest(at, Series::of(base));
+        }
+    }
+
+    fn judge_fewer(&mut self, trial: Trial, rate: f64, at: Duration) {
+        let series = trial.series.with(rate);
+        let enough = trial.base * (1.0 - self.mode.slack());
+        if series.windows <= self.windows() && series.mean >= enough * FAR_BELOW {
+            self.phase = Phase::Trial(Trial { series, ..trial });
+        } else if series.mean >= enough {
+            // As good with fewer: go on asking in that direction, no slower than so far.
+            self.hold = (self.hold / 2).max(FIRST_HOLD);
+            self.rest(at, Series::of(series.mean));
+        } else {
+            self.tight = true;
+            self.set(trial.from, at);
+            self.rest(at, Series::of(trial.base));
+        }
+    }
+
+    /// How many windows tell one rate from another: more where they differ by themselves.
+    fn windows(&self) -> u32 {
+        let noise = self.meter.noise();
+        let steps = NOISE_STEPS.iter().filter(|step| noise > **step).count();
+        2 + u32::try_from(steps).unwrap_or(u32::MAX)
+    }
+
+    fn keep(&mut self, until: Duration, series: Series, rate: f64, at: Duration) {
+        let series = series.with(rate);
+        self.meter.window(rate, series.mean);
+        if series.low >= LOW_WINDOWS {
+            // Another link, or another neighbour: what was learnt does not hold.
+            self.hold = FIRST_HOLD;
+            self.tight = false;
+            self.phase = Phase::Settling(Series::default());
+        } else if at < until {
+            self.phase = Phase::Holding { until, series };
+        } else if !self.tight && self.mode.slack() > 0.0 && self.level > LEAST {
+            let from = self.level;
+            self.set((from * 3 / 4).max(LEAST), at);
+            self.phase = Phase::Trial(Trial::new(from, series.mean));
+        } else {
+            self.tight = false;
+            self.grow(series.mean, at);
+        }
+    }
+
+    /// Twice as many, to see whether that pays; `rate` is what the present number brings.
+    fn grow(&mut self, rate: f64, at: Duration) {
+        let from = self.level;
+        self.meter.level(rate);
+        if from >= self.most {
+            return self.rest(at, Series::of(rate));
+        }
+        self.set((from * 2).min(self.most), at);
+        self.phase = Phase::Trial(Trial::new(from, rate));
+    }
+
+    fn set(&mut self, level: usize, at: Duration) {
+        self.level = level;
+        self.changed = at;
+        self.window = None;
+    }
+
+    fn rest(&mut self, at: Duration, series: Series) {
+        self.phase = Phase::Holding {
+            until: at + self.hold,
+            series,
+        };
+        self.hold = (self.hold * 2).min(LONGEST_HOLD);
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "numbers of connections are small"
+)]
+fn ratio(level: usize, from: usize) -> f64 {
+    level as f64 / from as f64
+}
+
+/// Slow start doubles a rate each round trip, so a window three times as long rises far more than this.
+const RISING: f64 = 1.15;
+/// Windows after which a rate counts as settled although it still rises.
+const SETTLED_BY: u32 = 10;
+/// New connections have left slow start by then, or the link is so long and fat that the next level may be tried.
+const RISEN_BY: u32 = 6;
+/// Of what as many independent connections would add, this much is beyond doubt; then there is no need to wait.
+const CLEAR: f64 = 0.5;
+/// More than this over the level before is a sign that fewer connections would be slower.
+const FLAT: f64 = 0.03;
+/// One alone would pause for a round trip between two ranges.
+const LEAST: usize = 2;
+/// Above each of these, one window more is averaged.
+const NOISE_STEPS: [f64; 4] = [0.05, 0.1, 0.15, 0.2];
+/// A trial of fewer connections ends at once when it costs more than this.
+const FAR_BELOW: f64 = 0.85;
+/// However much the rate varies, half as much again is a gain.
+const NOISE_CAP: f64 = 0.4;
+const MEMORY: u32 = 8;
+const COLLAPSE: f64 = 0.5;
+const LOW_WINDOWS: u32 = 4;
+/// The window is three round trips, as congestion control needs to show what a change did, but long enough to average
+/// the bursts of servers that hand out their rate in slices, and short enough to learn something from a small file.
+const SHORTEST_WINDOW: Duration = Duration::from_millis(100);
+const LONGEST_WINDOW: Duration = Duration::from_secs(1);
+/// How long connections may take to come or go before the measurement goes on without them.
+const ARRIVAL: Duration = Duration::from_secs(2);
+const FIRST_HOLD: Duration = Duration::from_secs(2);
+const LONGEST_HOLD: Duration = Duration::from_mins(1);
