@@ -11,6 +11,7 @@ use tracing::debug;
 use crate::error::{Error, ErrorKind};
 use crate::host::Site;
 use crate::json;
+use crate::observe::Observed;
 use crate::transport::{Location, Request, Transport};
 
 /// Asks until there is an answer, a final refusal, or nothing left of the budget.
@@ -61,6 +62,8 @@ pub(crate) async fn fetch<T: DeserializeOwned>(
             return Err(error);
         };
         debug!(reason = error.code(), ?pause, "trying again");
+        let retry = Observed::Retry { wait: pause };
+        transport.observer.tell(&retry);
         tokio::time::sleep(pause).await;
     }
 }

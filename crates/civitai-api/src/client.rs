@@ -25,6 +25,7 @@ use crate::absent::Absent;
 use crate::call;
 use crate::error::{Error, ErrorKind, Route};
 use crate::host::{Hosts, Pace, SITES};
+use crate::observe::{Observed, Observer};
 use crate::query::Parameters;
 use crate::transport::{Request, Transport};
 
@@ -65,6 +66,7 @@ pub struct Builder {
     timeout: Duration,
     product: Option<String>,
     proxy_hosts: Vec<String>,
+    observer: Observer,
     resolver: Box<dyn FnOnce(Policy) -> Resolver + Send>,
 }
 
@@ -85,6 +87,7 @@ impl Client {
             timeout: TIMEOUT,
             product: None,
             proxy_hosts: Vec::new(),
+            observer: Observer::default(),
             resolver: Box::new(Resolver::new),
         }
     }
@@ -231,6 +234,12 @@ impl Builder {
         self
     }
 
+    /// Tells `observer` of every request that ends and every retry. It is called on the task that asks and must not block.
+    pub fn observe(mut self, observer: impl Fn(&Observed<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Observer::new(observer);
+        self
+    }
+
     /// Resolves names by `lookup` instead of the operating system. Its answers are judged all the same.
     pub fn lookup<F, Fut>(mut self, lookup: F) -> Self
     where
@@ -276,6 +285,7 @@ impl Builder {
             token: self.token,
             timeout: self.timeout,
             breakers: Breakers::new(BreakerConfig::default()),
+            observer: self.observer,
         };
         Ok(Client(Arc::new(Core {
             transport,

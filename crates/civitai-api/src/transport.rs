@@ -21,6 +21,7 @@ use url::Url;
 use crate::error::{BoxError, Error, ErrorKind, Page, Refusal, Route, excerpt};
 use crate::host::{Hosts, Site};
 use crate::json::LARGEST_BODY_BYTES;
+use crate::observe::{Observed, Observer};
 use crate::redirect::Trail;
 
 /// More than any honest server sends; real answers have 1 to 3 KiB.
@@ -49,6 +50,7 @@ pub(crate) struct Transport {
     /// From the first byte sent to the last byte received.
     pub(crate) timeout: Duration,
     pub(crate) breakers: Breakers,
+    pub(crate) observer: Observer,
 }
 
 /// Where a download route sends its client, and the headers it said so with.
@@ -66,6 +68,15 @@ struct Answer {
 enum Hop {
     Answer(Answer),
     Redirect(StatusCode, HeaderMap),
+}
+
+impl Hop {
+    fn status(&self) -> u16 {
+        match self {
+            Self::Answer(answer) => answer.status.as_u16(),
+            Self::Redirect(status, _) => status.as_u16(),
+        }
+    }
 }
 
 impl Transport {
@@ -157,10 +168,17 @@ impl Transport {
             rate.acquire().await;
         }
         *sent += 1;
+        let started = Instant::now();
         let outcome = match tokio::time::timeout(self.timeout, self.send(trail, rate)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::new(ErrorKind::Timeout { host: host.into() })),
         };
+        self.observer.tell(&Observed::Request {
+            path: url.path(),
+            status: outcome.as_ref().ok().map(Hop::status),
+            elapsed: started.elapsed(),
+            timed_out: matches!(&outcome, Err(error) if matches!(error.kind(), ErrorKind::Timeout { .. })),
+        });
         match &outcome {
             Ok(Hop::Answer(answer)) if answer.status.is_server_error() => permit.failure(),
             Ok(_) => permit.success(),

@@ -9,6 +9,7 @@ mod leaves;
 mod links;
 mod listings;
 mod lookups;
+mod observer;
 mod quirks;
 mod quirks_http;
 mod redirects;
