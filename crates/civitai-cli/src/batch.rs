@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use civitai_download::digest::DigestSet;
 use civitai_download::{
-    Connections, Existing, Expected, Limit, Standing, Storage, Target, Transfer, Unproved,
-    UrlSource,
+    Commits, Connections, Event, Existing, Expected, Limit, Place, Queue, Standing, Storage,
+    Target, Transfer, Unproved, UrlSource,
 };
 use civitai_security::FileName;
 use futures::stream::{Stream, StreamExt as _};
@@ -60,6 +60,8 @@ pub(crate) struct Batch<'a> {
     rules: Rules,
     limit: Option<Arc<Limit>>,
     board: Arc<Board>,
+    queue: Queue,
+    commits: Commits,
     names: Mutex<HashMap<(PathBuf, String), String>>,
     report: Report<'a>,
 }
@@ -74,21 +76,26 @@ impl<'a> Batch<'a> {
                 .limit_rate
                 .map(|rate| Arc::new(Limit::new(rate.get()))),
             board: Arc::new(Board::new(Arc::clone(&session.printer))),
+            queue: Queue::new(settings.jobs()),
+            commits: Commits::default(),
             names: Mutex::new(HashMap::new()),
             report: Report::new(&session.printer),
         }
     }
 
-    /// Plans and fetches what comes, in order, as many at a time as the settings allow. Every item gets its line, and
-    /// the last line is the sum.
+    /// Plans what comes, in order, and fetches it as the queue lets it. Every item gets its line, and the last line is
+    /// the sum.
     pub(crate) async fn run(self, wanted: impl Stream<Item = Result<Wanted, Unfound>>) -> Outcome {
-        let jobs = self.session.settings.jobs().get();
         let all = wanted
             .take_until(self.session.cancel.cancelled())
-            .then(|wanted| self.plan(wanted))
-            .filter_map(std::future::ready)
-            .map(|planned| self.fetch(planned))
-            .buffer_unordered(jobs)
+            .map(|wanted| self.place(wanted))
+            .buffered(LOOKS)
+            .filter_map(|placed| std::future::ready(self.plan(placed)))
+            .map(|planned| {
+                let place = self.queue.place(planned.wanted.expected.bytes);
+                self.fetch(planned, place)
+            })
+            .buffer_unordered(AHEAD)
             .for_each(std::future::ready);
         tokio::select! {
             () = all => {}
@@ -100,16 +107,32 @@ impl<'a> Batch<'a> {
         Ok(self.report.finish())
     }
 
-    /// Decides where a file goes and says so. Nothing is left to do for what is there, fails, or is only planned.
-    async fn plan(&self, wanted: Result<Wanted, Unfound>) -> Option<Planned> {
-        let wanted = match wanted {
-            Ok(wanted) => wanted,
+    /// Looks where a file can go. Its first name is claimed at once, so that those that come first choose first.
+    fn place(
+        &self,
+        wanted: Result<Wanted, Unfound>,
+    ) -> impl Future<Output = Result<(Wanted, Found), Unfound>> {
+        let claimed = wanted.map(|wanted| {
+            let claim = self.claim(&wanted, &wanted.name);
+            (wanted, claim)
+        });
+        async move {
+            let (wanted, claim) = claimed?;
+            let found = self.find(&wanted, claim).await;
+            Ok((wanted, found))
+        }
+    }
+
+    /// Says where a file goes. Nothing is left to do for what is there, fails, or is only planned.
+    fn plan(&self, placed: Result<(Wanted, Found), Unfound>) -> Option<Planned> {
+        let (wanted, found) = match placed {
+            Ok(placed) => placed,
             Err(unfound) => {
                 self.report.unfound(&unfound);
                 return None;
             }
         };
-        match self.place(&wanted).await {
+        match found {
             Ok(Some((path, standing))) => {
                 let action = Action::of(&standing);
                 self.report
@@ -138,10 +161,11 @@ impl<'a> Batch<'a> {
     }
 
     /// The first of its two names that no other file has; none for a file that is taken already by this run.
-    async fn place(&self, wanted: &Wanted) -> Result<Option<(PathBuf, Standing)>, Failure> {
+    async fn find(&self, wanted: &Wanted, first: Claim) -> Found {
         let id = wanted.ids.file_id.map(|id| wanted.name.with_id(id.into()));
+        let mut first = Some(first);
         for name in std::iter::once(&wanted.name).chain(&id) {
-            match self.claim(wanted, name) {
+            match first.take().unwrap_or_else(|| self.claim(wanted, name)) {
                 Claim::Ours => {}
                 Claim::Twice => return Ok(None),
                 Claim::Taken => continue,
@@ -178,9 +202,12 @@ impl<'a> Batch<'a> {
         names.remove(&(wanted.directory.clone(), name.collision_key()));
     }
 
-    async fn fetch(&self, planned: Planned) {
+    async fn fetch(&self, planned: Planned, place: Place) {
+        let turn = place.turn().await;
         let Planned { wanted, path } = planned;
-        if let Some(failure) = self.report.why_not() {
+        let stopped = self.session.cancel.is_cancelled();
+        let stopped = stopped.then(Failure::interrupted);
+        if let Some(failure) = stopped.or_else(|| self.report.why_not()) {
             self.report
                 .file(&FileLine::failed(&wanted, &path, 0, failure));
             return;
@@ -189,8 +216,19 @@ impl<'a> Batch<'a> {
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let running = self.board.start(wanted.ids.file_id, path.clone(), &name);
-        let transfer = self.transfer(&wanted, &path).events(running.listener());
+        let (id, bytes) = (wanted.ids.file_id, wanted.expected.bytes);
+        let running = self.board.start(id, path.clone(), &name, bytes);
+        let hear = running.listener();
+        let transfer = self.transfer(&wanted, &path).events(move |event| {
+            if let Event::Progress {
+                total: Some(total), ..
+            } = event
+                && bytes.is_none()
+            {
+                turn.learnt(total);
+            }
+            hear(event);
+        });
         let result = transfer.run(self.session.cancel.clone()).await;
         let fetched_bytes = running.fetched_bytes();
         drop(running);
@@ -212,7 +250,8 @@ impl<'a> Batch<'a> {
             .retry(network::retry(settings).with_max_elapsed(std::time::Duration::MAX))
             .existing(self.rules.existing)
             .unproved(self.rules.unproved)
-            .quarantine_root(&wanted.directory);
+            .quarantine_root(&wanted.directory)
+            .commits(&self.commits);
         match &self.limit {
             Some(limit) => transfer.limit(Arc::clone(limit)),
             None => transfer,
@@ -225,6 +264,9 @@ struct Planned {
     wanted: Wanted,
     path: PathBuf,
 }
+
+/// Where a file goes and what is there; nothing for one that another item of this run has led to already.
+type Found = Result<Option<(PathBuf, Standing)>, Failure>;
 
 /// Whose a name is within this run.
 enum Claim {
@@ -241,3 +283,8 @@ fn connections(settings: &Settings) -> Connections {
         }
     }
 }
+
+/// Files whose places are looked at together: the disk answers several as fast as one.
+const LOOKS: usize = 16;
+/// Files that stand in the queue. Big ones before them hold small ones up only when they are more than that.
+const AHEAD: usize = 1024;

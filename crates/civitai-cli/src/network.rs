@@ -98,8 +98,10 @@ pub(crate) fn usable_token(
 /// The client for storage, allowed to contact what `policy` allows. It never carries the token by itself.
 pub(crate) fn storage(settings: &Settings, policy: Policy) -> Result<Storage, Failure> {
     let resolver = resolver(settings, policy.clone());
-    let builder = builder(settings)?.user_agent(USER_AGENT);
-    Storage::with_resolver(builder, policy, resolver)
+    let begin = || Ok::<_, Failure>(builder(settings)?.user_agent(USER_AGENT));
+    let small = begin()?;
+    Storage::with_resolver(begin()?, policy, resolver)
+        .and_then(|storage| storage.with_small(small))
         .map_err(|error| Failure::library(Kind::Network, &error.without_url()))
 }
 

@@ -46,17 +46,18 @@ impl Board {
         }
     }
 
-    /// Begins a gauge. It disappears when the returned handle is dropped.
+    /// Begins a gauge for a file that is promised to be `total` bytes long. It disappears when the returned handle is
+    /// dropped.
     pub(crate) fn start(
         self: &Arc<Self>,
         file_id: Option<u32>,
         path: PathBuf,
         name: &str,
+        total: Option<u64>,
     ) -> Running {
-        let bar = self
-            .printer
-            .draws_bars()
-            .then(|| self.printer.bars().add(bar(name)));
+        let is_watchable = total.is_none_or(|total| total > WORTH_A_BAR);
+        let bar =
+            (is_watchable && self.printer.draws_bars()).then(|| self.printer.bars().add(bar(name)));
         let gauge = Arc::new(Gauge {
             file_id,
             path,
@@ -246,5 +247,7 @@ fn bar(name: &str) -> ProgressBar {
     bar
 }
 
+/// Smaller files are done before anybody has read their names, and a hundred of them may be under way.
+const WORTH_A_BAR: u64 = 1 << 20;
 /// Stands for a length nobody has told.
 const UNKNOWN: u64 = u64::MAX;

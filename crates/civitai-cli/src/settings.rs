@@ -6,10 +6,11 @@ mod layer;
 pub(crate) mod token;
 mod value;
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use civitai_download::Jobs;
 use url::Url;
 
 use crate::failure::Failure;
@@ -109,9 +110,12 @@ impl Settings {
         })
     }
 
-    /// Parallel files: three keep a home line busy without starving each other.
-    pub(crate) fn jobs(&self) -> NonZeroUsize {
-        self.jobs.or(3)
+    /// Parallel files.
+    pub(crate) fn jobs(&self) -> Jobs {
+        match self.jobs {
+            Amount::Auto => Jobs::Auto,
+            Amount::Exactly(count) => Jobs::AtMost(count),
+        }
     }
 
     /// The setting of a project file that makes it unwise to send a token, if there is one: whoever wrote the project

@@ -1,6 +1,6 @@
 //! From a verified part file to the final name, or to quarantine.
 //!
-//! Everything here blocks. The order is the point: a crash between any two steps leaves a state from which running
+//! Everything here blocks but [`Commits`]. The order is the point: a crash between any two steps leaves a state from which running
 //! the same transfer again finishes the job, and the final name never holds bytes that were not verified.
 
 use std::io;
@@ -12,6 +12,11 @@ use crate::digest::Digests;
 use crate::disk;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::part::Part;
+
+mod together;
+
+pub use together::Commits;
+pub(crate) use together::Step;
 
 /// A verified file that does not yet have its final name, as a judge sees it.
 #[derive(Debug)]
@@ -45,33 +50,28 @@ pub(crate) struct Commit<'a> {
     pub(crate) target: &'a Path,
     pub(crate) identity: &'a str,
     pub(crate) quarantine_root: Option<&'a Path>,
-    pub(crate) existing: Existing,
     pub(crate) judge: Option<&'a Judge>,
     pub(crate) record: Option<&'a Record>,
 }
 
 impl Commit<'_> {
-    /// Judges the file, gives it its name and records it. Done means: on the disk, under its name.
-    pub(crate) fn finish(&self, part: &Part, digests: &Digests) -> Result<(), Error> {
-        if let Some(judge) = self.judge
-            && let Err(source) = judge(&self.candidate(part.path(), digests))
-        {
-            let reason = Reason::Refused {
-                reason: source.to_string(),
-            };
-            let quarantined = self.quarantine(part, digests, &reason)?;
-            return Err(ErrorKind::Refused {
-                quarantined,
-                source,
-            }
-            .into());
+    /// Asks the judge. A refused file is quarantined.
+    pub(crate) fn judge(&self, part: &Part, digests: &Digests) -> Result<(), Error> {
+        let Some(judge) = self.judge else {
+            return Ok(());
+        };
+        let Err(source) = judge(&self.candidate(part.path(), digests)) else {
+            return Ok(());
+        };
+        let reason = Reason::Refused {
+            reason: source.to_string(),
+        };
+        let quarantined = self.quarantine(part, digests, &reason)?;
+        Err(ErrorKind::Refused {
+            quarantined,
+            source,
         }
-        disk::share(part.data())?;
-        part.data().sync_all()?;
-        self.rename(part.path())?;
-        disk::sync_dir(disk::parent(self.target))?;
-        self.record(digests)?;
-        self.forget(part.journal())
+        .into())
     }
 
     /// Records a file that has its name, and is known to be the right one.
@@ -139,21 +139,6 @@ impl Commit<'_> {
                     to = disk::beside(&folder.join(name), &format!(".{count}"));
                 }
                 other => return other.map(|()| to),
-            }
-        }
-    }
-
-    fn rename(&self, part: &Path) -> Result<(), Error> {
-        match self.existing {
-            Existing::Replace => Ok(fs_err::rename(part, self.target)?),
-            Existing::Keep => {
-                disk::rename_new(part, self.target).map_err(|error| match error.kind() {
-                    io::ErrorKind::AlreadyExists => ErrorKind::Occupied {
-                        path: self.target.to_owned(),
-                    }
-                    .into(),
-                    _ => error.into(),
-                })
             }
         }
     }

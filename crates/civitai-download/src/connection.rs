@@ -28,7 +28,7 @@ mod request;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) storage: Storage,
-    pub(crate) part: Part,
+    pub(crate) part: Arc<Part>,
     pub(crate) target: Box<Path>,
     pub(crate) plan: Mutex<Plan>,
     pub(crate) limit: Option<Arc<Limit>>,

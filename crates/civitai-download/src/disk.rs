@@ -5,6 +5,7 @@
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use fs_err::{File, OpenOptions};
@@ -71,9 +72,14 @@ pub(crate) fn occupied(file: &File) -> io::Result<u64> {
     Ok(file.metadata()?.blocks() * 512)
 }
 
-/// Gives a file the mode a program gets that creates one without asking for any: `0666 & !umask`.
-pub(crate) fn share(file: &File) -> io::Result<()> {
-    file.set_permissions(std::fs::Permissions::from_mode(0o666 & !umask()))
+/// Gives a file a mode.
+pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
+}
+
+/// The mode a program gets that creates a file without asking for any: `0666 & !umask`.
+pub(crate) fn usual_mode() -> u32 {
+    0o666 & !umask()
 }
 
 /// The umask, from the kernel's report: the system call can only read it by changing it under other threads' feet.
@@ -125,8 +131,12 @@ pub(crate) fn create_dirs(dir: &Path) -> io::Result<()> {
 
 /// Names this run of the kernel: what was written but not flushed survives until it changes.
 pub(crate) fn boot_id() -> Option<String> {
-    let id = fs_err::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(id.trim().to_owned())
+    static BOOT: OnceLock<Option<String>> = OnceLock::new();
+    let read = || {
+        let id = fs_err::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned())
+    };
+    BOOT.get_or_init(read).clone()
 }
 
 /// True when the two are one file.
@@ -152,6 +162,11 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+/// The same failure for one more file that it befell.
+pub(crate) fn same_error(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), error.to_string())
 }
 
 /// Volume full or quota used up.
@@ -231,7 +246,7 @@ mod tests {
             ours.metadata().expect("there").permissions().mode() & 0o777,
             0o600
         );
-        share(&ours).expect("the mode is changed");
+        set_mode(&ours, usual_mode()).expect("the mode is changed");
         let usual = File::create(dir.path().join("b")).expect("created");
         let mode = |file: &File| file.metadata().expect("there").permissions().mode() & 0o777;
         assert_eq!(mode(&ours), mode(&usual));

@@ -15,12 +15,15 @@
 //! | `restarted` | the content changed: nothing before this line counts |
 //!
 //! A `flushed` line is written only after the data it speaks of was flushed, and a `restarted` line is flushed before
-//! the first byte of the new content is written, so at every instant the log claims no byte that is not there.
+//! the first byte of the new content is written, so at every instant the log claims no byte that is not there. Before
+//! the first of them nothing is claimed that a power cut could make untrue, and the log itself may still be lost: a file
+//! that is complete before then costs no flush but its own.
 //!
 //! While a process works it holds the journal's advisory lock; the journal is removed before the lock is let go.
 
 use std::io::{self, BufRead as _, BufReader, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fs_err::File;
 use serde::{Deserialize, Serialize};
@@ -119,6 +122,8 @@ impl Claims {
 #[derive(Debug)]
 pub(crate) struct Journal {
     file: File,
+    /// Whether the directory is known to name it, on the disk.
+    named: AtomicBool,
 }
 
 impl Journal {
@@ -140,7 +145,10 @@ impl Journal {
                 break file;
             }
         };
-        let mut journal = Self { file };
+        let mut journal = Self {
+            file,
+            named: AtomicBool::new(false),
+        };
         let claims = journal.replay()?;
         Ok((journal, claims))
     }
@@ -166,14 +174,24 @@ impl Journal {
         (&self.file).write_all(line.as_bytes())
     }
 
-    /// Flushes every line to the disk.
+    /// Flushes every line to the disk, and the first time also the names of the journal and the part file: nothing
+    /// that was claimed before needed them.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file.sync_data()?;
+        if !self.named.load(Ordering::Acquire) {
+            disk::sync_dir(disk::parent(self.file.path()))?;
+            self.named.store(true, Ordering::Release);
+        }
+        Ok(())
     }
 
-    /// Empties the log.
-    pub(crate) fn clear(&self) -> io::Result<()> {
-        self.file.set_len(0)
+    /// Empties the log. True when there was something in it.
+    pub(crate) fn clear(&self) -> io::Result<bool> {
+        let had_lines = self.file.metadata()?.len() > 0;
+        if had_lines {
+            self.file.set_len(0)?;
+        }
+        Ok(had_lines)
     }
 
     /// Removes the journal; the lock ends with `self`.
@@ -210,8 +228,10 @@ impl Journal {
             }
             .into());
         }
-        // A torn line without its end would swallow the next one appended.
-        self.file.set_len(good)?;
+        if self.file.metadata()?.len() > good {
+            // A torn line without its end would swallow the next one appended.
+            self.file.set_len(good)?;
+        }
         Ok(claims)
     }
 }

@@ -85,10 +85,6 @@ impl Part {
         &self.path
     }
 
-    pub(crate) fn data(&self) -> &File {
-        &self.data
-    }
-
     pub(crate) fn journal(&self) -> &Journal {
         &self.journal
     }
@@ -157,17 +153,15 @@ impl Part {
     /// When the disk refuses, everything since the last flush counts as never written: after a failed flush the
     /// kernel forgets which pages it owed the disk, so a second flush that succeeds proves nothing about them.
     pub(crate) fn flush(&self) -> Result<(), Error> {
-        let (written, flushed) = {
+        let written = {
             let state = self.state();
-            (state.written.clone(), state.flushed.clone())
+            if state.written == state.flushed {
+                return Ok(());
+            }
+            state.written.clone()
         };
-        if written == flushed {
-            return Ok(());
-        }
         if let Err(error) = self.data.sync_data() {
-            self.state().written = flushed;
-            self.journal.append(&Record::Unwritten {})?;
-            return Err(Error::on_disk(error, &self.target, 0));
+            return self.unwrite(error);
         }
         let ranges = written
             .iter()
@@ -177,6 +171,21 @@ impl Part {
         self.journal.sync()?;
         self.state().flushed = written;
         Ok(())
+    }
+
+    /// Brings the complete file to the disk, with the mode that belongs to the name it is about to get.
+    ///
+    /// When the disk refuses, what was not flushed before counts as never written, as in [`flush`](Self::flush).
+    pub(crate) fn seal(&self, mode: u32) -> Result<(), Error> {
+        disk::set_mode(&self.data, mode)?;
+        self.data.sync_all().or_else(|error| self.unwrite(error))
+    }
+
+    fn unwrite(&self, error: io::Error) -> Result<(), Error> {
+        let mut state = self.state();
+        state.written = state.flushed.clone();
+        self.journal.append(&Record::Unwritten {})?;
+        Err(Error::on_disk(error, &self.target, 0))
     }
 
     /// Forgets every byte: the content is to be fetched from its beginning.
@@ -230,7 +239,8 @@ impl Part {
     }
 }
 
-/// Starts an empty log, on the disk before anything it will speak of, and an empty part file.
+/// Starts an empty log and an empty part file. After a power cut either may be missing, since nothing was claimed yet;
+/// but claims about an earlier part file must be gone from the disk before there is another one.
 fn begin(path: &Path, journal: &Journal, header: &Header) -> Result<File, Error> {
     match fs_err::symlink_metadata(path) {
         Ok(old) if old.is_dir() => return Err(io::Error::from(io::ErrorKind::IsADirectory).into()),
@@ -241,12 +251,12 @@ fn begin(path: &Path, journal: &Journal, header: &Header) -> Result<File, Error>
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.into()),
     }
-    journal.clear()?;
+    let had_claims = journal.clear()?;
     journal.append(&Record::Journal(header.clone()))?;
-    journal.sync()?;
-    let data = disk::private().write(true).create_new(true).open(path)?;
-    disk::sync_dir(disk::parent(path))?;
-    Ok(data)
+    if had_claims {
+        journal.sync()?;
+    }
+    Ok(disk::private().write(true).create_new(true).open(path)?)
 }
 
 fn open_existing(path: &Path) -> Result<Option<File>, Error> {

@@ -10,7 +10,7 @@ use civitai_reliability::RetryPolicy;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::commit::{Candidate, Commit, Existing, Judge, Reason, Record};
+use crate::commit::{Candidate, Commit, Commits, Existing, Judge, Reason, Record, Step};
 use crate::connection::{Patience, blocking};
 use crate::digest::{DigestSet, Digests, hash_file};
 use crate::disk;
@@ -23,7 +23,7 @@ use crate::part::Part;
 use crate::response::sniff;
 use crate::storage::Storage;
 use crate::tuning::Mode;
-use crate::verify::{Expected, Verified, Warning};
+use crate::verify::{Expected, Mismatch, Verified, Warning};
 
 mod follow;
 mod look;
@@ -99,6 +99,7 @@ pub struct Transfer {
     judge: Option<Arc<Judge>>,
     record: Option<Arc<Record>>,
     events: Listener,
+    commits: Commits,
 }
 
 impl Transfer {
@@ -122,6 +123,7 @@ impl Transfer {
             judge: None,
             record: None,
             events: Listener::default(),
+            commits: Commits::default(),
         }
     }
 
@@ -223,6 +225,15 @@ impl Transfer {
         }
     }
 
+    /// Flushes the finished file together with those of other transfers. Default: by itself.
+    #[must_use]
+    pub fn commits(self, commits: &Commits) -> Self {
+        Self {
+            commits: commits.clone(),
+            ..self
+        }
+    }
+
     /// Sets who is told what happens; see [`event`](crate::event) for the contract.
     #[must_use]
     pub fn events(self, listener: impl Fn(Event) + Send + Sync + 'static) -> Self {
@@ -271,10 +282,10 @@ impl Transfer {
         };
         let resumed_bytes = part.bytes();
         let done = run::Run::new(this, part).finish(cancel).await?;
-        let (finish, digests) = (Arc::clone(this), done.digests.clone());
         let surplus = done.shared.surplus.load(Ordering::Relaxed);
-        let mut warnings =
-            blocking(move || finish.verify_and_commit(&done.shared.part, &digests)).await?;
+        let part = Arc::clone(&done.shared.part);
+        let mut warnings = this.verify(&part, &done.digests).await?;
+        this.land(part, &done.digests).await?;
         warnings.extend(surplus.then_some(Warning::Surplus));
         let how = if resumed_bytes > 0 {
             How::Resumed
@@ -364,10 +375,37 @@ impl Transfer {
         Ok(Some((digests, warnings)))
     }
 
-    /// Compares with the promises, then gives the file its name. Blocks.
-    fn verify_and_commit(&self, part: &Part, digests: &Digests) -> Result<Vec<Warning>, Error> {
+    /// Compares with the promises, and asks the judge.
+    async fn verify(
+        self: &Arc<Self>,
+        part: &Arc<Part>,
+        digests: &Digests,
+    ) -> Result<Vec<Warning>, Error> {
+        let checked = self.target.expected.check(digests);
+        let is_proved = self.target.expected.proof() != Verified::None;
+        let warnings = match checked {
+            Ok(warnings) if is_proved && self.judge.is_none() => warnings,
+            checked => {
+                let (this, part) = (Arc::clone(self), Arc::clone(part));
+                let digests = digests.clone();
+                blocking(move || this.examine(&part, &digests, checked)).await?
+            }
+        };
+        for warning in &warnings {
+            tracing::warn!(path = %self.target.path.display(), %warning, "a promise about the file does not hold");
+        }
+        Ok(warnings)
+    }
+
+    /// What takes more than comparing: quarantine, a look inside, and the judge. Blocks.
+    fn examine(
+        &self,
+        part: &Part,
+        digests: &Digests,
+        checked: Result<Vec<Warning>, Mismatch>,
+    ) -> Result<Vec<Warning>, Error> {
         let commit = self.commit();
-        let warnings = match self.target.expected.check(digests) {
+        let warnings = match checked {
             Ok(warnings) => warnings,
             Err(mismatch) => {
                 let reason = Reason::Integrity {
@@ -386,11 +424,24 @@ impl Transfer {
         if self.target.expected.proof() == Verified::None {
             self.sniff(part, digests, &commit)?;
         }
-        for warning in &warnings {
-            tracing::warn!(path = %self.target.path.display(), %warning, "a promise about the file does not hold");
-        }
-        commit.finish(part, digests)?;
+        commit.judge(part, digests)?;
         Ok(warnings)
+    }
+
+    /// Gives the file its name and has it recorded. Done means: on the disk, under its name.
+    async fn land(self: &Arc<Self>, part: Arc<Part>, digests: &Digests) -> Result<(), Error> {
+        let target = self.target.path.clone();
+        if self.record.is_none() {
+            let step = Step::NameAndForget(self.existing);
+            return self.commits.commit(part, target, step).await;
+        }
+        let step = Step::Name(self.existing);
+        self.commits
+            .commit(Arc::clone(&part), target.clone(), step)
+            .await?;
+        let (this, digests) = (Arc::clone(self), digests.clone());
+        blocking(move || this.commit().record(&digests)).await?;
+        self.commits.commit(part, target, Step::Forget).await
     }
 
     /// The last defence of a file that nothing vouches for.
@@ -419,7 +470,6 @@ impl Transfer {
             target: &self.target.path,
             identity: &self.target.identity,
             quarantine_root: self.quarantine_root.as_deref(),
-            existing: self.existing,
             judge: self.judge.as_deref(),
             record: self.record.as_deref(),
         }

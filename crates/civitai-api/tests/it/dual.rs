@@ -107,7 +107,7 @@ impl Dual {
 }
 
 /// A new authority, and a server that it vouches for.
-fn identity() -> (CertificateDer<'static>, TlsAcceptor) {
+pub(crate) fn identity() -> (CertificateDer<'static>, TlsAcceptor) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key");

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use clap::Parser as _;
@@ -214,8 +215,9 @@ fn values_are_read_with_their_units() {
         Duration::from_secs(90)
     );
     assert_eq!(read(&["--max-wait", "2m"]).max_wait, Duration::from_mins(2));
-    assert_eq!(read(&[]).jobs().get(), 3);
-    assert_eq!(read(&["--jobs", "7"]).jobs().get(), 7);
+    assert_eq!(read(&[]).jobs(), Jobs::Auto);
+    let seven = NonZeroUsize::new(7).unwrap();
+    assert_eq!(read(&["--jobs", "7"]).jobs(), Jobs::AtMost(seven));
 }
 
 #[test]

@@ -45,15 +45,6 @@ pub(crate) enum Amount {
     Exactly(NonZeroUsize),
 }
 
-impl Amount {
-    pub(crate) fn or(self, auto: usize) -> NonZeroUsize {
-        match self {
-            Self::Auto => NonZeroUsize::new(auto).unwrap_or(NonZeroUsize::MIN),
-            Self::Exactly(count) => count,
-        }
-    }
-}
-
 /// When to colour.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum When {

@@ -74,6 +74,7 @@ async fn ask(
     for _ in 0..=MAX_REDIRECTS {
         shared.storage.check(&landing.url)?;
         let credential = landing.with_credential.then_some(lease);
+        let first = shared.storage.first_contact(&landing.url).await;
         let request = shared
             .storage
             .request(&landing.url, credential, asked)
@@ -84,6 +85,7 @@ async fn ask(
             Ok(sent) => sent.map_err(|error| network(error, &landing.url))?,
             Err(_) => return Err(slow(&landing.url, Slow::Headers(shared.patience.headers))),
         };
+        drop(first);
         let answered = Answered {
             at: Instant::now(),
             took: sent.elapsed(),

@@ -89,8 +89,8 @@ impl<'a> Run<'a> {
         let total = size.or(transfer.target.expected.bytes);
         let missing = total.map_or(u64::MAX, |total| total.saturating_sub(high_water));
         let shared = Shared {
-            storage: transfer.storage.clone(),
-            part,
+            storage: transfer.storage.for_size(transfer.target.expected.bytes),
+            part: Arc::new(part),
             target: transfer.path().into(),
             plan: Mutex::new(Plan::new(size)),
             limit: transfer.limit.clone(),
@@ -139,10 +139,10 @@ impl<'a> Run<'a> {
         let mut ended = self.work(&cancel).await;
         self.stop_workers().await;
         self.follow.stop().await;
-        let flushed = self.flush().await;
         if ended.is_ok() {
-            ended = flushed;
-        } else if let Err(error) = flushed {
+            // A complete file is flushed as a whole, for its name.
+            ended = self.end_flush().await;
+        } else if let Err(error) = self.flush().await {
             tracing::warn!(%error, "what arrived last may have to be fetched again");
         }
         self.tell_progress();
@@ -225,9 +225,7 @@ impl<'a> Run<'a> {
     async fn restart(&mut self) -> Result<(), Error> {
         self.restart_wanted = false;
         self.stop_workers().await;
-        if let Some(flushing) = self.flushing.take() {
-            flushing.await?;
-        }
+        self.end_flush().await?;
         self.follow.restart().await;
         self.shared.plan().restart();
         self.stop = CancellationToken::new();
@@ -264,11 +262,17 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Waits for a flush that may be at work.
+    async fn end_flush(&mut self) -> Result<(), Error> {
+        match self.flushing.take() {
+            Some(flushing) => flushing.await,
+            None => Ok(()),
+        }
+    }
+
     /// Flushes what is written, after a flush that may be at work.
     async fn flush(&mut self) -> Result<(), Error> {
-        if let Some(flushing) = self.flushing.take() {
-            flushing.await?;
-        }
+        self.end_flush().await?;
         let shared = Arc::clone(&self.shared);
         blocking(move || shared.part.flush()).await
     }

@@ -8,6 +8,7 @@ mod faults;
 mod get;
 mod hostile;
 mod jobs;
+mod many;
 mod origins;
 mod quirks;
 mod resume;
