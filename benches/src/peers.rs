@@ -148,6 +148,8 @@ pub(crate) const HASHING: Job = Job {
     ],
 };
 
+pub(crate) const JOBS: [Job; 4] = [ONE, MANY, RESUMING, HASHING];
+
 const fn peer(name: &'static str, connections: u16, command: &'static str) -> Peer {
     Peer {
         name,
@@ -233,8 +235,6 @@ fn version(said: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const JOBS: [Job; 4] = [ONE, MANY, RESUMING, HASHING];
 
     #[test]
     fn a_command_is_split_at_spaces_outside_quotes_before_it_is_filled() {

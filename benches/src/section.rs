@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::contest::{Chosen, Course, Part, Tool};
 use crate::files::Set;
 use crate::origin::{LOOPBACK, Origin, Place};
-use crate::peers::{self, Job};
+use crate::peers::{self, JOBS, Job};
 use crate::report::Outcome;
 use crate::scenario::{self, Scenario};
 use crate::workshop::Workshop;
@@ -111,6 +111,13 @@ impl<'a> Bench<'a> {
         rounds: usize,
         peers: Option<&'a [String]>,
     ) -> Result<Self> {
+        let known = |name: &String| {
+            let mut peers = JOBS.iter().flat_map(|job| job.peers);
+            peers.any(|peer| peer.name == name)
+        };
+        if let Some(name) = peers.into_iter().flatten().find(|name| !known(name)) {
+            bail!("there is no peer {name}");
+        }
         let scenarios: Vec<Scenario> = sections
             .iter()
             .filter_map(|section| section.scenario())

@@ -14,6 +14,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use rustix::process::setpriority_process;
 
 use crate::held::{self, Held};
 use crate::{peers, sys};
@@ -150,6 +151,8 @@ impl Line {
             &congestion,
         ])?;
         let client = End::open(CLIENT)?;
+        // A line has no processor to share with those who use it.
+        setpriority_process(None, PRIORITY)?;
         // Packets are sent when they are due, not when the kernel likes to wake up (50 µs by default).
         rustix::thread::set_current_timer_slack(NonZeroU64::new(1_000))?;
         let descriptors =
@@ -261,6 +264,8 @@ fn carry(server: &End, client: &End, mut down: Lane, mut up: Lane) -> Result<()>
     }
 }
 
+/// Before every program that is measured.
+const PRIORITY: i32 = -15;
 /// Packets due within this leave together: a bound on how often the emulator wakes up.
 const SHORTEST: Duration = Duration::from_micros(50);
 const IDLE: Duration = Duration::from_secs(1);

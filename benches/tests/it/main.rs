@@ -1,0 +1,3 @@
+//! The benchmark's own machinery, from outside.
+
+mod line;
