@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
             flushed: Instant::now(),
             follow: Follow::new(transfer.wanted()),
             began: Instant::now(),
-            control: transfer.control(deal::CONNECTIONS, missing),
+            control: transfer.first_control(missing),
             visit: None,
             stops: BTreeMap::new(),
             allowed: usize::MAX,

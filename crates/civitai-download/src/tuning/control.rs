@@ -35,6 +35,8 @@ pub(crate) struct Control {
     window: Option<Mark>,
     /// When the level last changed.
     changed: Duration,
+    /// When the connections of that level were all there.
+    there: Option<Duration>,
     hold: Duration,
     meter: Meter,
     /// The last answer to "do fewer do as well?" was no, or it is not worth asking.
@@ -63,7 +65,7 @@ struct Trial {
     /// What that number brought.
     base: f64,
     windows: u32,
-    /// Since the rate stopped rising by itself.
+    /// Since slow start, and since the rate stopped rising by itself.
     series: Series,
 }
 
@@ -130,6 +132,7 @@ impl Control {
             phase: Phase::Settling(Series::default()),
             window: None,
             changed: Duration::ZERO,
+            there: None,
             hold: FIRST_HOLD,
             meter: Meter::default(),
             tight: false,
@@ -172,7 +175,7 @@ impl Control {
         match self.phase {
             Phase::Settling(series) => self.settle(series, rate, now.at),
             Phase::Trial(trial) if self.level > trial.from => {
-                self.judge_more(trial, rate, now.at);
+                self.judge_more(trial, rate, &now);
             }
             Phase::Trial(trial) => self.judge_fewer(trial, rate, now.at),
             Phase::Holding { until, series } => self.keep(until, series, rate, now.at),
@@ -200,6 +203,7 @@ impl Control {
             arrived: now.arrived,
         };
         let began = *self.window.get_or_insert(mark);
+        self.there.get_or_insert(now.at);
         let length = now.at.saturating_sub(began.at);
         let wanted = (now.round_trip * 3).clamp(SHORTEST_WINDOW, LONGEST_WINDOW);
         if length < wanted {
@@ -222,15 +226,19 @@ impl Control {
         }
     }
 
-    fn judge_more(&mut self, trial: Trial, rate: f64, at: Duration) {
-        let Trial { from, base, .. } = trial;
+    fn judge_more(&mut self, trial: Trial, rate: f64, now: &Measure) {
+        let (Trial { from, base, .. }, at) = (trial, now.at);
         let added = ratio(self.level, from) - 1.0;
         if rate >= base * (1.0 + added * CLEAR) {
             self.hold = FIRST_HOLD;
             self.tight = true;
             return self.grow(rate, at);
         }
-        // What was measured while the new connections were still in slow start does not count.
+        // What is measured while the new connections are in slow start does not count against them.
+        let age = at.saturating_sub(self.there.unwrap_or(at));
+        if age < slow_start(base / ratio(from, 1), now.round_trip) {
+            return;
+        }
         let series = if trial.series.rises_to(rate) {
             Series::of(rate)
         } else {
@@ -313,6 +321,7 @@ impl Control {
     fn set(&mut self, level: usize, at: Duration) {
         self.level = level;
         self.changed = at;
+        self.there = None;
         self.window = None;
     }
 
@@ -325,6 +334,12 @@ impl Control {
     }
 }
 
+/// How long a new connection takes to a rate: it begins with ten packets a round trip (RFC 6928) and doubles that.
+fn slow_start(rate: f64, round_trip: Duration) -> Duration {
+    let doublings = (rate * round_trip.as_secs_f64() / INITIAL_WINDOW).log2();
+    round_trip.mul_f64(doublings.clamp(0.0, MOST_DOUBLINGS) + 1.0)
+}
+
 #[expect(
     clippy::cast_precision_loss,
     reason = "numbers of connections are small"
@@ -335,6 +350,10 @@ fn ratio(level: usize, from: usize) -> f64 {
 
 /// Slow start doubles a rate each round trip, so a window three times as long rises far more than this.
 const RISING: f64 = 1.15;
+/// Ten full packets, in bytes.
+const INITIAL_WINDOW: f64 = 14_480.0;
+/// From there to 470 MB on their way.
+const MOST_DOUBLINGS: f64 = 15.0;
 /// Windows after which a rate counts as settled although it still rises.
 const SETTLED_BY: u32 = 10;
 /// New connections have left slow start by then, or the link is so long and fat that the next level may be tried.

@@ -325,7 +325,7 @@ fn an_end_without_work_teaches_nothing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
     /// Whatever the link, one connection is not better, and no fixed number much better.
     #[test]
     fn it_never_loses_to_one_connection(
@@ -341,7 +341,7 @@ proptest! {
         let bytes = one.capacity * 30.0;
         let played = controlled(|_| one, bytes, Mode::Adaptive);
         let alone = fixed(one, bytes, 1);
-        prop_assert!(played.seconds <= alone * 1.03, "{} s, alone {alone} s: {:?}", played.seconds, played.levels);
+        prop_assert!(played.seconds <= alone * 1.05, "{} s, alone {alone} s: {:?}", played.seconds, played.levels);
         let best = best(one, bytes, 64);
         prop_assert!(played.seconds <= best * 1.15 + 60.0 * round_trip, "{} s, at best {best} s: {:?}", played.seconds, played.levels);
     }

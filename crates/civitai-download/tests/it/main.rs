@@ -13,4 +13,5 @@ mod origins;
 mod quirks;
 mod resume;
 mod server;
+mod tuning;
 mod world;

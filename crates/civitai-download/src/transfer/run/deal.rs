@@ -82,14 +82,16 @@ impl Run<'_> {
         let visit = self.transfer.storage.hosts().visit(origin);
         let near = self.shared.plan().round_trip() < NEAR;
         let usual = if near { NEAR_CONNECTIONS } else { CONNECTIONS };
-        let start = visit.start().unwrap_or(usual);
         if self.shared.plan().is_whole() {
             visit.note_whole();
         }
         if visit.sends_whole_files() {
             self.allowed = 1;
         }
-        self.control = self.transfer.control(start, self.missing());
+        self.control = match visit.start() {
+            Some(level) => self.transfer.control(level, MIN_PIECE, self.missing()),
+            None => self.transfer.control(usual, AUTO_PIECE, self.missing()),
+        };
         self.visit = Some(visit);
     }
 
@@ -178,10 +180,15 @@ impl Run<'_> {
 }
 
 impl Transfer {
-    /// A controller that starts with `start` connections if there is work for them in `missing` bytes.
-    pub(super) fn control(&self, start: usize, missing: u64) -> Control {
+    /// A controller for a server of which nothing is known.
+    pub(super) fn first_control(&self, missing: u64) -> Control {
+        self.control(CONNECTIONS, AUTO_PIECE, missing)
+    }
+
+    /// A controller that starts with `start` connections if each gets a `piece` of the `missing` bytes.
+    fn control(&self, start: usize, piece: u64, missing: u64) -> Control {
         let (start, most, piece) = match self.connections {
-            Connections::Auto => (start, usize::MAX, AUTO_PIECE),
+            Connections::Auto => (start, usize::MAX, piece),
             Connections::AtMost(most) => {
                 let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
                 (most, most, MIN_PIECE)
@@ -195,7 +202,7 @@ impl Transfer {
 /// What one connection moves in well under a second on a common link.
 const AUTO_PIECE: u64 = 8 << 20;
 /// A handful get through slow start sooner than one, and no storage minds them.
-pub(super) const CONNECTIONS: usize = 4;
+const CONNECTIONS: usize = 4;
 /// Where round trips are short, one is as good as many; two, so that one receives while the other asks.
 const NEAR_CONNECTIONS: usize = 2;
 const NEAR: Duration = Duration::from_millis(5);
