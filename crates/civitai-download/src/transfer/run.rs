@@ -195,6 +195,11 @@ impl<'a> Run<'a> {
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Err(ErrorKind::Interrupted.into()),
+                // Before what may always be ready: many short ranges must not keep it from its turn.
+                _ = tick.tick() => {
+                    self.tell_progress();
+                    self.look();
+                }
                 Some(joined) = self.workers.join_next() => self.on_end(joined)?,
                 leased = or_pending(&mut self.lease_call) => self.on_lease(leased)?,
                 flushed = or_pending(&mut self.flushing) => {
@@ -204,10 +209,6 @@ impl<'a> Run<'a> {
                 () = or_pending(&mut self.pause) => self.pause = None,
                 hashed = self.follow.joined() => hashed?,
                 () = self.shared.opened.notified() => {}
-                _ = tick.tick() => {
-                    self.tell_progress();
-                    self.look();
-                }
             }
         }
     }

@@ -121,12 +121,7 @@ fn has_bytes(line: &str, least: u64) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_transfer_goes_on_where_it_was() {
     let world = World::new(LEN).await;
-    // Each of the four connections gets 8 MiB and then nothing, so the kill comes in the middle.
-    let stall = Knob::StallAt {
-        offset: Offset::After(8 * MIB),
-        duration: Duration::from_hours(1),
-    };
-    world.sim.faults().add(stall);
+    stall_after_two_thirds(&world);
     let mut child = Killed::start(&world, "");
     child.wait_for(|line| has_bytes(line, 30 * MIB));
     child.kill();
@@ -226,13 +221,19 @@ async fn killed_after_the_rename_it_is_recorded_by_the_next_run() {
     );
 }
 
+/// Past 32 MiB, whoever replaces a stalled connection stalls within a MiB: what interrupts comes in the middle.
+fn stall_after_two_thirds(world: &World) {
+    for offset in 32..LEN / MIB {
+        world.sim.faults().add(Knob::StallAt {
+            offset: Offset::At(offset * MIB),
+            duration: Duration::from_hours(1),
+        });
+    }
+}
+
 /// Fetches until 24 MiB are there, then cancels.
 async fn cancelled(world: &World) {
-    let stall = Knob::StallAt {
-        offset: Offset::After(8 * MIB),
-        duration: Duration::from_hours(1),
-    };
-    let fault = world.sim.faults().add(stall);
+    stall_after_two_thirds(world);
     let cancel = CancellationToken::new();
     let (token, events) = (cancel.clone(), Arc::clone(&world.events));
     let transfer = world
@@ -252,7 +253,7 @@ async fn cancelled(world: &World) {
         Some(Event::Cancelled)
     );
     world.events.lock().expect("no panic").clear();
-    world.sim.faults().remove(fault);
+    world.sim.faults().clear();
 }
 
 #[tokio::test]
@@ -364,11 +365,7 @@ async fn a_damaged_or_foreign_journal_is_refused_and_nothing_is_lost() {
 #[tokio::test]
 async fn dropping_a_transfer_is_no_worse_than_a_kill() {
     let world = World::new(LEN).await;
-    let stall = Knob::StallAt {
-        offset: Offset::After(8 * MIB),
-        duration: Duration::from_hours(1),
-    };
-    let fault = world.sim.faults().add(stall);
+    stall_after_two_thirds(&world);
     let reached = Arc::new(tokio::sync::Notify::new());
     let notify = Arc::clone(&reached);
     let transfer = world
@@ -383,7 +380,7 @@ async fn dropping_a_transfer_is_no_worse_than_a_kill() {
         _ = transfer.run(CancellationToken::new()) => panic!("it cannot end"),
         () = reached.notified() => {}
     }
-    world.sim.faults().remove(fault);
+    world.sim.faults().clear();
     let result = loop {
         match run(world.transfer()).await {
             // What was dropped is still being taken apart.
