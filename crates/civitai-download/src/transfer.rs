@@ -22,7 +22,7 @@ use crate::limit::Limit;
 use crate::part::Part;
 use crate::response::sniff;
 use crate::storage::Storage;
-use crate::tuning::Mode;
+use crate::tuning::{Mode, Quality};
 use crate::verify::{Expected, Mismatch, Verified, Warning};
 
 mod follow;
@@ -298,6 +298,7 @@ impl Transfer {
             leases: done.leases,
             retries: done.retries,
             connections: done.connections,
+            link: done.link,
             elapsed: started.elapsed(),
             ..this.fetched(how, done.digests, warnings)
         })
@@ -498,6 +499,7 @@ impl Transfer {
             leases: 0,
             retries: 0,
             connections: 0,
+            link: None,
         }
     }
 
@@ -577,6 +579,8 @@ pub struct Fetched {
     pub retries: u32,
     /// The most connections that received bytes at a time.
     pub connections: usize,
+    /// What the link turned out to be; absent when the transfer was too short to tell.
+    pub link: Option<Quality>,
 }
 
 const HEAD_LEN: u64 = 4096;

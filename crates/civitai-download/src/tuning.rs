@@ -1,4 +1,4 @@
-//! What a transfer may spend to be fast.
+//! What a transfer may spend to be fast, and what it finds the link to be.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +10,7 @@ mod link;
 mod model;
 
 pub(crate) use control::{Control, Measure};
+pub use link::Quality;
 
 /// How far a transfer goes for speed. The modes are settings of one controller, not different ways to transfer; a
 /// number of connections set with [`Connections::AtMost`](crate::Connections) bounds each of them.

@@ -27,7 +27,7 @@ use crate::host::Visit;
 use crate::lease::{Lease, LeaseError};
 use crate::part::Part;
 use crate::segment::{Plan, SegmentId};
-use crate::tuning::Control;
+use crate::tuning::{Control, Quality};
 
 mod deal;
 mod trouble;
@@ -80,6 +80,7 @@ pub(super) struct Done {
     pub(super) leases: u32,
     pub(super) retries: u32,
     pub(super) connections: usize,
+    pub(super) link: Option<Quality>,
 }
 
 impl<'a> Run<'a> {
@@ -154,6 +155,7 @@ impl<'a> Run<'a> {
                 leases: self.leases,
                 retries: self.budget.retries(),
                 connections,
+                link: self.control.quality(),
                 digests: self.follow.finish(),
                 shared: self.shared,
             }),

@@ -229,7 +229,8 @@ impl Control {
     fn judge_more(&mut self, trial: Trial, rate: f64, now: &Measure) {
         let (Trial { from, base, .. }, at) = (trial, now.at);
         let added = ratio(self.level, from) - 1.0;
-        if rate >= base * (1.0 + added * CLEAR) {
+        let doubtless = trial.series.with(rate).mean >= base * (1.0 + added * CLEAR);
+        if doubtless && (now.round_trip >= NEAR || trial.series.windows > 0) {
             self.hold = FIRST_HOLD;
             self.tight = true;
             return self.grow(rate, at);
@@ -239,6 +240,11 @@ impl Control {
         if age < slow_start(base / ratio(from, 1), now.round_trip) {
             return;
         }
+        let worth = if base < LOCAL {
+            self.mode.worth()
+        } else {
+            added * CLEAR
+        };
         let series = if trial.series.rises_to(rate) {
             Series::of(rate)
         } else {
@@ -251,9 +257,7 @@ impl Control {
         };
         if series.windows < self.windows() && trial.windows < RISEN_BY {
             self.phase = Phase::Trial(trial);
-        } else if series.mean
-            >= base * (1.0 + self.mode.worth() + self.meter.noise().min(NOISE_CAP))
-        {
+        } else if series.mean >= base * (1.0 + worth + self.meter.noise().min(NOISE_CAP)) {
             self.hold = FIRST_HOLD;
             self.tight = false;
             self.grow(series.mean, at);
@@ -311,7 +315,7 @@ impl Control {
     fn grow(&mut self, rate: f64, at: Duration) {
         let from = self.level;
         self.meter.level(rate);
-        if from >= self.most {
+        if from >= self.most || self.meter.is_breaking() {
             return self.rest(at, Series::of(rate));
         }
         self.set((from * 2).min(self.most), at);
@@ -360,6 +364,10 @@ const SETTLED_BY: u32 = 10;
 const RISEN_BY: u32 = 6;
 /// Of what as many independent connections would add, this much is beyond doubt; then there is no need to wait.
 const CLEAR: f64 = 0.5;
+/// From here on, in bytes a second, the machine is the limit more often than the link, and every connection costs it.
+const LOCAL: f64 = 250e6;
+/// So close, a single window is as short as a moment in which others had the processor.
+const NEAR: Duration = Duration::from_millis(5);
 /// More than this over the level before is a sign that fewer connections would be slower.
 const FLAT: f64 = 0.03;
 /// One alone would pause for a round trip between two ranges.

@@ -2,14 +2,19 @@
 
 use std::fmt;
 
-/// The class of a link, from best to worst. `docs/tuning.md` says where the lines are and what follows from them.
+/// The class of the link to a storage server, by what a transfer measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Quality {
+#[non_exhaustive]
+pub enum Quality {
+    /// 50 MB/s and more.
     Excellent,
+    /// 10 MB/s and more.
     Good,
+    /// 1 MB/s and more.
     Fair,
+    /// Less than 1 MB/s.
     Poor,
-    /// Whatever its rate: it cannot be relied on.
+    /// Whatever its rate: that varies by more than half, or more than a fifth of the requests break.
     Unstable,
 }
 
@@ -60,21 +65,24 @@ impl Meter {
         self.noise
     }
 
+    /// Whether so many requests break that more of them would only break more.
+    pub(crate) fn is_breaking(&self) -> bool {
+        self.broken > UNSTABLE_BROKEN
+    }
+
     pub(crate) fn quality(&self) -> Option<Quality> {
         let rate = self.rate?;
-        Some(
-            if self.noise > UNSTABLE_NOISE || self.broken > UNSTABLE_BROKEN {
-                Quality::Unstable
-            } else if rate >= EXCELLENT {
-                Quality::Excellent
-            } else if rate >= GOOD {
-                Quality::Good
-            } else if rate >= FAIR {
-                Quality::Fair
-            } else {
-                Quality::Poor
-            },
-        )
+        Some(if self.noise > UNSTABLE_NOISE || self.is_breaking() {
+            Quality::Unstable
+        } else if rate >= EXCELLENT {
+            Quality::Excellent
+        } else if rate >= GOOD {
+            Quality::Good
+        } else if rate >= FAIR {
+            Quality::Fair
+        } else {
+            Quality::Poor
+        })
     }
 }
 

@@ -307,6 +307,22 @@ fn links_are_classed_by_rate_noise_and_loss() {
 }
 
 #[test]
+fn where_requests_break_no_more_are_made() {
+    let one = link(36.0, 0.08, held(0.46));
+    let mut control = Control::new(Mode::Adaptive, 4, usize::MAX);
+    play(
+        |_| one,
+        40.0 * MB,
+        |measure| {
+            control.ended(false);
+            control.observe(measure);
+            control.wanted()
+        },
+    );
+    assert_eq!(control.wanted(), 4);
+}
+
+#[test]
 fn an_end_without_work_teaches_nothing() {
     let mut control = Control::new(Mode::Adaptive, 4, usize::MAX);
     for tick in 0..200 {
