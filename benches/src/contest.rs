@@ -118,14 +118,11 @@ impl Chosen<'_> {
 impl Field {
     /// Which programs there were, for the foot of a table.
     pub(crate) fn credits(&self) -> String {
-        let there = match self.versions.as_slice() {
-            [] => "Beside none.".to_owned(),
-            versions => format!("Beside {}.", versions.join(", ")),
-        };
-        match self.missing.as_slice() {
-            [] => there + "\n",
-            missing => format!("{there} Not installed: {}.\n", missing.join(", ")),
+        let mut text = format!("Beside: {}.", self.versions.join(", "));
+        if !self.missing.is_empty() {
+            text = format!("{text} Not installed: {}.", self.missing.join(", "));
         }
+        text + "\n"
     }
 }
 

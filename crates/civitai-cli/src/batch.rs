@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use civitai_download::digest::DigestSet;
 use civitai_download::{
-    Commits, Connections, Event, Existing, Expected, Limit, Place, Queue, Standing, Storage,
+    Commits, Connections, Error, Existing, Expected, Limit, Place, Queue, Standing, Storage,
     Target, Transfer, Unproved, UrlSource,
 };
 use civitai_security::FileName;
-use futures::stream::{Stream, StreamExt as _};
+use futures::stream::{self, Stream, StreamExt as _};
 
 use self::report::{FileLine, Report};
 use crate::exit::Kind;
@@ -37,6 +37,12 @@ pub(crate) struct Wanted {
     pub(crate) expected: Expected,
     pub(crate) source: Arc<dyn UrlSource>,
     pub(crate) storage: Storage,
+}
+
+impl Wanted {
+    fn path(&self, name: &FileName) -> PathBuf {
+        self.directory.join(name.as_str())
+    }
 }
 
 /// A link that led to no file.
@@ -88,8 +94,11 @@ impl<'a> Batch<'a> {
     pub(crate) async fn run(self, wanted: impl Stream<Item = Result<Wanted, Unfound>>) -> Outcome {
         let all = wanted
             .take_until(self.session.cancel.cancelled())
-            .map(|wanted| self.place(wanted))
-            .buffered(LOOKS)
+            .map(|wanted| self.claimed(wanted))
+            .ready_chunks(LOOKS)
+            .map(|claimed| self.place(claimed))
+            .buffered(LOOKERS)
+            .flat_map(stream::iter)
             .filter_map(|placed| std::future::ready(self.plan(placed)))
             .map(|planned| {
                 let place = self.queue.place(planned.wanted.expected.bytes);
@@ -107,20 +116,35 @@ impl<'a> Batch<'a> {
         Ok(self.report.finish())
     }
 
-    /// Looks where a file can go. Its first name is claimed at once, so that those that come first choose first.
-    fn place(
-        &self,
-        wanted: Result<Wanted, Unfound>,
-    ) -> impl Future<Output = Result<(Wanted, Found), Unfound>> {
-        let claimed = wanted.map(|wanted| {
+    /// Claims a file's first name. That is done in order, so that those that come first choose first.
+    fn claimed(&self, wanted: Result<Wanted, Unfound>) -> Result<(Wanted, Claim), Unfound> {
+        wanted.map(|wanted| {
             let claim = self.claim(&wanted, &wanted.name);
             (wanted, claim)
+        })
+    }
+
+    /// Looks where files can go.
+    async fn place(
+        &self,
+        claimed: Vec<Result<(Wanted, Claim), Unfound>>,
+    ) -> Vec<Result<(Wanted, Found), Unfound>> {
+        let transfers = claimed.iter().map(|claimed| match claimed {
+            Ok((wanted, Claim::Ours)) => Some(self.transfer(wanted, &wanted.path(&wanted.name))),
+            _ => None,
         });
-        async move {
-            let (wanted, claim) = claimed?;
-            let found = self.find(&wanted, claim).await;
-            Ok((wanted, found))
+        let looked = look(transfers.collect()).await;
+        let mut placed = Vec::with_capacity(claimed.len());
+        for (claimed, looked) in claimed.into_iter().zip(looked) {
+            placed.push(match claimed {
+                Ok((wanted, claim)) => {
+                    let found = self.find(&wanted, claim, looked).await;
+                    Ok((wanted, found))
+                }
+                Err(unfound) => Err(unfound),
+            });
         }
+        placed
     }
 
     /// Says where a file goes. Nothing is left to do for what is there, fails, or is only planned.
@@ -147,12 +171,12 @@ impl<'a> Batch<'a> {
                 }
             }
             Ok(None) => {
-                let path = wanted.directory.join(wanted.name.as_str());
+                let path = wanted.path(&wanted.name);
                 self.report.same(&wanted, &path);
                 None
             }
             Err(failure) => {
-                let path = wanted.directory.join(wanted.name.as_str());
+                let path = wanted.path(&wanted.name);
                 self.report
                     .file(&FileLine::failed(&wanted, &path, 0, failure));
                 None
@@ -161,27 +185,42 @@ impl<'a> Batch<'a> {
     }
 
     /// The first of its two names that no other file has; none for a file that is taken already by this run.
-    async fn find(&self, wanted: &Wanted, first: Claim) -> Found {
-        let id = wanted.ids.file_id.map(|id| wanted.name.with_id(id.into()));
-        let mut first = Some(first);
-        for name in std::iter::once(&wanted.name).chain(&id) {
-            match first.take().unwrap_or_else(|| self.claim(wanted, name)) {
-                Claim::Ours => {}
-                Claim::Twice => return Ok(None),
-                Claim::Taken => continue,
-            }
-            let path = wanted.directory.join(name.as_str());
-            let transfer = self.transfer(wanted, &path);
-            let looked = tokio::task::spawn_blocking(move || transfer.look()).await;
-            let looked =
-                looked.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
-            match looked.map_err(|error| network::download_failure(&error))? {
-                Standing::Taken => self.release(wanted, name),
-                standing => return Ok(Some((path, standing))),
+    async fn find(&self, wanted: &Wanted, claim: Claim, looked: Option<Looked>) -> Found {
+        if let Some(found) = self.try_name(wanted, &wanted.name, claim, looked) {
+            return found;
+        }
+        if let Some(id) = wanted.ids.file_id {
+            let name = wanted.name.with_id(id.into());
+            let claim = self.claim(wanted, &name);
+            let transfer =
+                matches!(claim, Claim::Ours).then(|| self.transfer(wanted, &wanted.path(&name)));
+            let looked = look(vec![transfer]).await.pop().flatten();
+            if let Some(found) = self.try_name(wanted, &name, claim, looked) {
+                return found;
             }
         }
-        let path = wanted.directory.join(wanted.name.as_str());
+        let path = wanted.path(&wanted.name);
         Err(Failure::new(Kind::Io, Message::NameTaken { path }).with_hint(Hint::OtherName))
+    }
+
+    /// What a claim and a look at the disk say of a name; nothing when another file has it.
+    fn try_name(
+        &self,
+        wanted: &Wanted,
+        name: &FileName,
+        claim: Claim,
+        looked: Option<Looked>,
+    ) -> Option<Found> {
+        match (claim, looked) {
+            (Claim::Twice, _) => Some(Ok(None)),
+            (Claim::Taken, _) | (Claim::Ours, None) => None,
+            (Claim::Ours, Some(Ok(Standing::Taken))) => {
+                self.release(wanted, name);
+                None
+            }
+            (Claim::Ours, Some(Ok(standing))) => Some(Ok(Some((wanted.path(name), standing)))),
+            (Claim::Ours, Some(Err(error))) => Some(Err(network::download_failure(&error))),
+        }
     }
 
     fn claim(&self, wanted: &Wanted, name: &FileName) -> Claim {
@@ -218,17 +257,8 @@ impl<'a> Batch<'a> {
             .unwrap_or_default();
         let (id, bytes) = (wanted.ids.file_id, wanted.expected.bytes);
         let running = self.board.start(id, path.clone(), &name, bytes);
-        let hear = running.listener();
-        let transfer = self.transfer(&wanted, &path).events(move |event| {
-            if let Event::Progress {
-                total: Some(total), ..
-            } = event
-                && bytes.is_none()
-            {
-                turn.learnt(total);
-            }
-            hear(event);
-        });
+        let transfer = self.transfer(&wanted, &path).turn(turn);
+        let transfer = transfer.events(running.listener());
         let result = transfer.run(self.session.cancel.clone()).await;
         let fetched_bytes = running.fetched_bytes();
         drop(running);
@@ -275,6 +305,21 @@ enum Claim {
     Taken,
 }
 
+/// What is on the disk for a file.
+type Looked = Result<Standing, Error>;
+
+/// Looks at the disk for several transfers in one go.
+async fn look(transfers: Vec<Option<Transfer>>) -> Vec<Option<Looked>> {
+    let all = move || {
+        let looked = transfers
+            .iter()
+            .map(|transfer| Some(transfer.as_ref()?.look()));
+        looked.collect()
+    };
+    let looked = tokio::task::spawn_blocking(all).await;
+    looked.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+}
+
 fn connections(settings: &Settings) -> Connections {
     match settings.connections {
         Amount::Auto => Connections::Auto,
@@ -284,7 +329,9 @@ fn connections(settings: &Settings) -> Connections {
     }
 }
 
-/// Files whose places are looked at together: the disk answers several as fast as one.
+/// Files that are looked for by one thread in one go: finding nothing takes less than starting a thread does.
 const LOOKS: usize = 16;
+/// Threads that look: what is there already has to be hashed.
+const LOOKERS: usize = 2;
 /// Files that stand in the queue. Big ones before them hold small ones up only when they are more than that.
 const AHEAD: usize = 1024;

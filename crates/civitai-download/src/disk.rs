@@ -119,6 +119,9 @@ pub(crate) fn parent(path: &Path) -> &Path {
 
 /// Creates a directory and its parents, each flushed into the one above.
 pub(crate) fn create_dirs(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
     let missing: Vec<&Path> = dir
         .ancestors()
         .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists())

@@ -13,6 +13,7 @@ use fs_err::File;
 use crate::disk;
 use crate::error::{Error, ErrorKind};
 use crate::journal::{Header, Journal, Record, Source};
+use crate::queue::is_small;
 use crate::ranges::RangeSet;
 
 /// An open part file, locked against other processes.
@@ -94,7 +95,7 @@ impl Part {
         self.state().source.clone()
     }
 
-    /// Learns what the file is, and reserves its space.
+    /// Learns what the file is, and reserves its space unless it is small: then this is one line in the journal.
     ///
     /// # Errors
     /// `NoSpace` when it does not fit; nothing is changed then.
@@ -104,6 +105,7 @@ impl Part {
             return Ok(());
         }
         if let Some(size) = source.size
+            && !is_small(size)
             && known.is_none_or(|known| known.size != source.size)
         {
             self.check_space(size)?;

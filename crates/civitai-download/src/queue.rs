@@ -5,7 +5,7 @@
 //!
 //! | jobs | small files (up to 1 MiB) | big files, and those of unknown size |
 //! |---|---|---|
-//! | `Auto` | 128 at a time | as many as use twelve connections, where one has a connection for each 8 MiB, at most four: three big ones, or twelve of 8 MiB |
+//! | `Auto` | 128 at a time | as many as use twelve connections, where one has a connection for each 8 MiB, at most four: three big ones, twelve of 8 MiB, or six of unknown size |
 //! | `AtMost(n)` | with the others `n` at a time; when both lanes wait, the one with fewer at work is next, and then the one that waited longer | |
 //!
 //! Within a lane nobody overtakes: a file waits only for those that came before it. The queue holds no files, only
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_file_that_turns_out_small_makes_room_for_a_big_one() {
         let queue = Queue::new(Jobs::Auto);
-        let turns: Vec<_> = (0..3)
+        let turns: Vec<_> = (0..6)
             .map(|_| {
                 queue
                     .place(None)
@@ -202,6 +202,9 @@ mod tests {
         let mut big = Box::pin(queue.place(BIG).turn());
         assert!(big.as_mut().now_or_never().is_none());
         turns[0].learnt(1000);
+        turns[1].learnt(20 << 20);
+        assert!(big.as_mut().now_or_never().is_none());
+        turns[2].learnt(1000);
         assert!(big.now_or_never().is_some());
     }
 }

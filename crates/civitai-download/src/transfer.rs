@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use civitai_reliability::RetryPolicy;
@@ -20,6 +20,7 @@ use crate::journal::{Header, Journal};
 use crate::lease::UrlSource;
 use crate::limit::Limit;
 use crate::part::Part;
+use crate::queue::Turn;
 use crate::response::sniff;
 use crate::storage::Storage;
 use crate::tuning::{Mode, Quality};
@@ -100,6 +101,7 @@ pub struct Transfer {
     record: Option<Arc<Record>>,
     events: Listener,
     commits: Commits,
+    turn: Mutex<Option<Turn>>,
 }
 
 impl Transfer {
@@ -124,6 +126,7 @@ impl Transfer {
             record: None,
             events: Listener::default(),
             commits: Commits::default(),
+            turn: Mutex::default(),
         }
     }
 
@@ -225,6 +228,14 @@ impl Transfer {
         }
     }
 
+    /// Gives back its turn in a [`Queue`](crate::Queue) when all bytes have arrived: while they are flushed, the next
+    /// file can use the link. Default: none.
+    #[must_use]
+    pub fn turn(self, turn: Turn) -> Self {
+        let turn = Mutex::new(Some(turn));
+        Self { turn, ..self }
+    }
+
     /// Flushes the finished file together with those of other transfers. Default: by itself.
     #[must_use]
     pub fn commits(self, commits: &Commits) -> Self {
@@ -285,7 +296,10 @@ impl Transfer {
         let surplus = done.shared.surplus.load(Ordering::Relaxed);
         let part = Arc::clone(&done.shared.part);
         let mut warnings = this.verify(&part, &done.digests).await?;
+        let room = this.commits.room().await;
+        this.end_turn();
         this.land(part, &done.digests).await?;
+        drop(room);
         warnings.extend(surplus.then_some(Warning::Surplus));
         let how = if resumed_bytes > 0 {
             How::Resumed
@@ -505,6 +519,23 @@ impl Transfer {
 
     fn tell(&self, event: Event) {
         self.events.tell(event);
+    }
+
+    /// Tells the queue how long the file is.
+    fn learn(&self, bytes: u64) {
+        if self.target.expected.bytes.is_none()
+            && let Some(turn) = &*self.held_turn()
+        {
+            turn.learnt(bytes);
+        }
+    }
+
+    fn end_turn(&self) {
+        *self.held_turn() = None;
+    }
+
+    fn held_turn(&self) -> MutexGuard<'_, Option<Turn>> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn path(&self) -> &Path {

@@ -9,7 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use super::Existing;
 use crate::disk;
@@ -19,9 +19,19 @@ use crate::part::Part;
 /// Lets the transfers it is given to flush their finished files together. Clones are the same.
 ///
 /// A file that is finished while others are being flushed waits for them; one that is alone waits for nobody.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Commits {
     state: Arc<Mutex<State>>,
+    room: Arc<Semaphore>,
+}
+
+impl Default for Commits {
+    fn default() -> Self {
+        Self {
+            state: Arc::default(),
+            room: Arc::new(Semaphore::new(MOST_WAITING)),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +62,12 @@ pub(crate) enum Step {
 }
 
 impl Commits {
+    /// Waits until there is room for one more finished file, and holds it.
+    pub(crate) async fn room(&self) -> SemaphorePermit<'_> {
+        let room = self.room.acquire().await;
+        room.expect("the semaphore is never closed")
+    }
+
     /// Takes a file one step further. When this returns, the disk has it.
     ///
     /// # Cancel safety
@@ -231,7 +247,9 @@ impl Finished {
     }
 }
 
-/// More threads than this gain nothing on any disk that was measured.
-const SEALERS: usize = 8;
+/// Each has a part file and a journal open, and a process may open 1,024 files by default.
+const MOST_WAITING: usize = 128;
+/// On a virtual disk with ext4, 1,000 files of 40 KiB took 2.8 s with one thread, 0.33 s with four, 0.38 s with eight.
+const SEALERS: usize = 4;
 /// Fewer files than this are not worth a thread.
 const MIN_SHARE: usize = 2;

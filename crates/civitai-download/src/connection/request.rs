@@ -13,6 +13,7 @@ use super::{Landing, Shared, Task, Trouble, blocking, network, slow};
 use crate::error::{Error, ErrorKind, Slow};
 use crate::event::Event;
 use crate::journal::Source;
+use crate::queue::is_small;
 use crate::response::{self, Answer, Page, Refusal, Validators};
 use crate::segment::Answered;
 
@@ -124,6 +125,10 @@ async fn settle(shared: &Arc<Shared>, source: Source, url: &Url) -> Result<(), T
     {
         let url = RedactedUrl::new(url.clone());
         return Err(Trouble::Changed(ErrorKind::Changing { url }.into()));
+    }
+    if source.size.is_some_and(is_small) {
+        // A line for the kernel's memory costs less than a thread that writes it.
+        return shared.part.settle(source).map_err(Trouble::Fatal);
     }
     let shared = Arc::clone(shared);
     blocking(move || shared.part.settle(source))

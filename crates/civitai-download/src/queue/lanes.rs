@@ -105,7 +105,7 @@ impl Lanes {
         self.big.leave(ticket);
     }
 
-    /// A file at work has this length. A small one goes on in the small lane even where that is full.
+    /// A file at work has this length. It goes on even where its lane has become too full for it.
     pub(super) fn learnt(&mut self, ticket: Ticket, bytes: u64) {
         let Some(known) = self.big.running.get_mut(&ticket) else {
             return;
@@ -125,7 +125,7 @@ pub(crate) fn is_small(bytes: u64) -> bool {
 
 /// The connections a big file is worth.
 fn cost(bytes: Option<u64>) -> u64 {
-    bytes.map_or(MOST_PIECES, |bytes| (bytes / PIECE).clamp(1, MOST_PIECES))
+    bytes.map_or(UNKNOWN, |bytes| (bytes / PIECE).clamp(1, MOST_PIECES))
 }
 
 /// Such a file is on its way for less than a round trip on any link where the difference matters.
@@ -134,6 +134,8 @@ const SMALL: u64 = 1 << 20;
 const SMALL_AT_A_TIME: u64 = 128;
 /// Three big files keep a home line busy without starving each other.
 const BIG_CONNECTIONS: u64 = 3 * MOST_PIECES;
+/// Six at a time show soon what they are; most lists are of small files or name the sizes.
+const UNKNOWN: u64 = 2;
 const PIECE: u64 = 8 << 20;
 const MOST_PIECES: u64 = 4;
 

@@ -210,7 +210,11 @@ impl<'a> Run<'a> {
                 }
                 () = or_pending(&mut self.pause) => self.pause = None,
                 hashed = self.follow.joined() => hashed?,
-                () = self.shared.opened.notified() => {}
+                () = self.shared.opened.notified() => {
+                    if let Some(size) = self.size() {
+                        self.transfer.learn(size);
+                    }
+                }
             }
         }
     }
