@@ -15,6 +15,7 @@ use url::{Origin, Url};
 
 use crate::error::{Error, ErrorKind, Slow};
 use crate::event::{Cause, Listener};
+use crate::intake::Intake;
 use crate::lease::Lease;
 use crate::limit::Limit;
 use crate::part::Part;
@@ -29,6 +30,7 @@ mod request;
 pub(crate) struct Shared {
     pub(crate) storage: Storage,
     pub(crate) part: Arc<Part>,
+    pub(crate) intake: Intake,
     pub(crate) target: Box<Path>,
     pub(crate) plan: Mutex<Plan>,
     pub(crate) limit: Option<Arc<Limit>>,
@@ -37,7 +39,7 @@ pub(crate) struct Shared {
     pub(crate) fetched: AtomicU64,
     /// A body went beyond its announced end.
     pub(crate) surplus: AtomicBool,
-    /// A connection learnt something that may allow more of them.
+    /// A connection learnt something that may allow more of them, or nothing is left to write and to hash.
     pub(crate) opened: Notify,
     pub(crate) events: Listener,
 }

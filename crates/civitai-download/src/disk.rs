@@ -2,7 +2,7 @@
 //!
 //! Everything here blocks.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -21,12 +21,27 @@ pub(crate) fn private() -> OpenOptions {
 }
 
 /// Writes the chunks one after another from `offset` on.
-pub(crate) fn write_at(file: &File, chunks: &[Bytes], mut offset: u64) -> io::Result<()> {
-    for chunk in chunks {
-        file.file()
-            .write_all_at(chunk, offset)
-            .map_err(|error| with_path(error, file.path()))?;
-        offset += chunk.len() as u64;
+pub(crate) fn write_at(file: &File, chunks: &[Bytes], offset: u64) -> io::Result<()> {
+    let slices: Vec<_> = chunks
+        .iter()
+        .filter(|chunk| !chunk.is_empty())
+        .map(|chunk| IoSlice::new(chunk))
+        .collect();
+    write_slices(file, slices, offset).map_err(|error| with_path(error, file.path()))
+}
+
+fn write_slices(file: &File, mut slices: Vec<IoSlice<'_>>, mut offset: u64) -> io::Result<()> {
+    let mut rest = slices.as_mut_slice();
+    while !rest.is_empty() {
+        match rustix::io::pwritev(file.file(), rest, offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                offset += written as u64;
+                IoSlice::advance_slices(&mut rest, written);
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
     }
     Ok(())
 }

@@ -25,6 +25,7 @@ mod commit;
 mod connection;
 mod disk;
 mod host;
+mod intake;
 mod journal;
 mod limit;
 mod part;

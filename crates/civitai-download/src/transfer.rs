@@ -26,7 +26,6 @@ use crate::storage::Storage;
 use crate::tuning::{Mode, Quality};
 use crate::verify::{Expected, Mismatch, Verified, Warning};
 
-mod follow;
 mod look;
 mod run;
 

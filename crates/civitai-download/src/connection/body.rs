@@ -10,8 +10,9 @@ use reqwest::Response;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::{Patience, Shared, Task, Trouble, blocking, network, slow};
+use super::{Patience, Shared, Task, Trouble, network, slow};
 use crate::error::{Error, ErrorKind, Slow};
+use crate::intake::{Intake, Receipt};
 
 /// A body and where its bytes go.
 pub(super) struct Body {
@@ -23,6 +24,8 @@ pub(super) struct Body {
     pace: Pace,
     buffer: Vec<Bytes>,
     buffered: u64,
+    /// For the batch before the buffer.
+    receipt: Option<Receipt>,
 }
 
 impl Body {
@@ -42,6 +45,7 @@ impl Body {
             pace: Pace::new(patience),
             buffer: Vec::new(),
             buffered: 0,
+            receipt: None,
         }
     }
 
@@ -50,6 +54,7 @@ impl Body {
         self.note_surplus(shared, self.response.content_length().unwrap_or(0));
         let ended = self.receive(shared, task).await;
         self.write(shared).await?;
+        self.wait().await?;
         ended
     }
 
@@ -66,14 +71,18 @@ impl Body {
             let len = chunk.len() as u64;
             shared.fetched.fetch_add(len, Ordering::Relaxed);
             self.note_surplus(shared, self.buffered.saturating_add(len));
-            let (kept, done) = shared.plan().advance(task.id, len);
+            let (kept, done, connections) = {
+                let mut plan = shared.plan();
+                let (kept, done) = plan.advance(task.id, len);
+                (kept, done, plan.opened())
+            };
             chunk.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
             self.buffered += kept;
             self.buffer.push(chunk);
             if done {
                 return Ok(());
             }
-            if self.buffered >= WRITE_LEN {
+            if self.buffered >= Intake::batch_len(connections) {
                 self.write(shared).await?;
             }
             if let Some(limit) = &shared.limit {
@@ -114,14 +123,23 @@ impl Body {
         }
     }
 
+    /// Hands over what is buffered, once the batch before is taken care of.
     async fn write(&mut self, shared: &Arc<Shared>) -> Result<(), Error> {
-        if self.buffered == 0 {
-            return Ok(());
+        self.wait().await?;
+        if self.buffered > 0 {
+            let (offset, chunks) = (self.offset, std::mem::take(&mut self.buffer));
+            self.offset += std::mem::take(&mut self.buffered);
+            self.receipt = Some(Intake::put(shared, offset, chunks));
         }
-        let (offset, chunks) = (self.offset, std::mem::take(&mut self.buffer));
-        self.offset += std::mem::take(&mut self.buffered);
-        let shared = Arc::clone(shared);
-        blocking(move || shared.part.write(offset, &chunks)).await
+        Ok(())
+    }
+
+    /// Waits until what was handed over is written.
+    async fn wait(&mut self) -> Result<(), Error> {
+        match self.receipt.take() {
+            Some(receipt) => receipt.await.expect("a thread panicked while writing"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -173,6 +191,3 @@ impl Pace {
         Ok(chunk)
     }
 }
-
-/// One system call moves this much: larger ones only delay the record of what arrived.
-const WRITE_LEN: u64 = 256 << 10;

@@ -18,12 +18,12 @@ use tokio_util::sync::CancellationToken;
 
 use self::trouble::Failures;
 use super::Transfer;
-use super::follow::Follow;
 use crate::connection::{Held, Shared, Task, Trouble, blocking};
 use crate::digest::Digests;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::host::Visit;
+use crate::intake::Intake;
 use crate::lease::{Lease, LeaseError};
 use crate::part::Part;
 use crate::segment::{Plan, SegmentId};
@@ -45,7 +45,6 @@ pub(super) struct Run<'a> {
     pause: Option<Pin<Box<Sleep>>>,
     flushing: Option<Flushing>,
     flushed: Instant,
-    follow: Follow,
     began: Instant,
     control: Control,
     /// The storage server, once it is known.
@@ -92,6 +91,7 @@ impl<'a> Run<'a> {
         let shared = Shared {
             storage: transfer.storage.for_size(transfer.target.expected.bytes),
             part: Arc::new(part),
+            intake: Intake::new(transfer.wanted()),
             target: transfer.path().into(),
             plan: Mutex::new(Plan::new(size)),
             limit: transfer.limit.clone(),
@@ -113,7 +113,6 @@ impl<'a> Run<'a> {
             pause: None,
             flushing: None,
             flushed: Instant::now(),
-            follow: Follow::new(transfer.wanted()),
             began: Instant::now(),
             control: transfer.first_control(missing),
             visit: None,
@@ -137,9 +136,10 @@ impl<'a> Run<'a> {
             bytes: self.high_water,
             total,
         });
+        let _hashing = Intake::until_dropped(&self.shared);
         let mut ended = self.work(&cancel).await;
         self.stop_workers().await;
-        self.follow.stop().await;
+        self.shared.intake.stop().await;
         if ended.is_ok() {
             // A complete file is flushed as a whole, for its name.
             ended = self.end_flush().await;
@@ -156,7 +156,7 @@ impl<'a> Run<'a> {
                 retries: self.budget.retries(),
                 connections,
                 link: self.control.quality(),
-                digests: self.follow.finish(),
+                digests: self.shared.intake.finish(),
                 shared: self.shared,
             }),
             Err(error) => {
@@ -185,14 +185,14 @@ impl<'a> Run<'a> {
                 && self.workers.is_empty()
                 && self
                     .size()
-                    .is_some_and(|size| self.follow.has_reached(size))
+                    .is_some_and(|size| self.shared.intake.has_reached(size))
             {
                 return Ok(());
             }
             if !complete {
                 self.hand_out();
             }
-            self.follow.advance(&self.shared, complete);
+            Intake::tend(&self.shared, complete)?;
             self.start_flush();
             tokio::select! {
                 biased;
@@ -209,7 +209,6 @@ impl<'a> Run<'a> {
                     flushed?;
                 }
                 () = or_pending(&mut self.pause) => self.pause = None,
-                hashed = self.follow.joined() => hashed?,
                 () = self.shared.opened.notified() => {
                     if let Some(size) = self.size() {
                         self.transfer.learn(size);
@@ -233,7 +232,7 @@ impl<'a> Run<'a> {
         self.restart_wanted = false;
         self.stop_workers().await;
         self.end_flush().await?;
-        self.follow.restart().await;
+        self.shared.intake.restart().await;
         self.shared.plan().restart();
         self.stop = CancellationToken::new();
         let shared = Arc::clone(&self.shared);
