@@ -165,24 +165,30 @@ impl Plan {
 
     /// How much one of `wanted` connections is asked to fetch when `missing` bytes are left to deal.
     ///
-    /// A range costs its connection a round trip without bytes: a turn is so long that this is a small part of it. Half
-    /// of a fair share leaves enough for those that are faster than the others.
+    /// A range costs its connection a round trip without bytes: a turn is so long that this is a small part of it. Less
+    /// than a fair share leaves something for those that are faster than the others. A new connection may not be kept,
+    /// so its first turn is short.
     fn piece(&self, missing: u64, wanted: usize) -> u64 {
         if wanted <= 1 {
             return missing;
         }
         let wanted = u64::try_from(wanted).unwrap_or(u64::MAX);
-        let turn = self.round_trip() * TURN_ROUND_TRIPS;
+        let trips = if self.idle == 0 {
+            FIRST_TURN_ROUND_TRIPS
+        } else {
+            TURN_ROUND_TRIPS
+        };
+        let turn = self.round_trip() * trips;
         let aim = self.rate.map_or(UNKNOWN_PIECE, |rate| {
             bytes(rate, turn).max(bytes(rate, TURN).min(MAX_PIECE))
         });
-        aim.min(missing / wanted.saturating_mul(2))
+        aim.min(missing / wanted.saturating_mul(4) * 3)
             .max(self.least_piece())
     }
 
     /// Below this a request costs more than the bytes.
     fn least_piece(&self) -> u64 {
-        let turn = (self.round_trip() * LEAST_ROUND_TRIPS).max(LEAST_TURN);
+        let turn = (self.round_trip() * LEAST_TURN_ROUND_TRIPS).max(LEAST_TURN);
         self.rate.map_or(MIN_PIECE, |rate| {
             bytes(rate, turn).clamp(SMALLEST_PIECE, LARGEST_LEAST_PIECE)
         })
@@ -405,10 +411,13 @@ const SMALLEST_PIECE: u64 = 64 << 10;
 const LARGEST_LEAST_PIECE: u64 = 8 << 20;
 /// More is asked for at a time only where round trips are long: what object stores advise, and little to lose.
 const MAX_PIECE: u64 = 16 << 20;
-/// The pause between two ranges is then four in a hundred.
-const TURN_ROUND_TRIPS: u32 = 25;
+/// The pause between two ranges is then two in a hundred.
+const TURN_ROUND_TRIPS: u32 = 50;
+/// Enough for a trial of more connections.
+const FIRST_TURN_ROUND_TRIPS: u32 = 12;
 const TURN: Duration = Duration::from_millis(500);
 const LEAST_ROUND_TRIPS: u32 = 4;
+const LEAST_TURN_ROUND_TRIPS: u32 = 6;
 const LEAST_TURN: Duration = Duration::from_millis(50);
 /// Taking over costs two round trips, a request, and the bytes on their way to the one that is cut short.
 const WORTH_ROUND_TRIPS: u32 = 8;
