@@ -61,10 +61,11 @@ impl Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Connections {
-    /// As many as pay: one for each 8 MiB of the file, at most four.
+    /// As many as the measured link repays, within what the [`Mode`] allows. A file of which nothing is known begins with
+    /// one for each 8 MiB, at most four.
     #[default]
     Auto,
-    /// At most so many, at least one; none is used for less than 1 MiB.
+    /// Begins with so many and uses no more, at least one; none is used for less than 1 MiB.
     AtMost(u32),
 }
 
