@@ -41,6 +41,8 @@ pub(crate) struct Control {
     meter: Meter,
     /// The last answer to "do fewer do as well?" was no, or it is not worth asking.
     tight: bool,
+    /// Two levels were compared.
+    compared: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +138,7 @@ impl Control {
             hold: FIRST_HOLD,
             meter: Meter::default(),
             tight: false,
+            compared: false,
         }
     }
 
@@ -144,12 +147,12 @@ impl Control {
         self.level
     }
 
-    /// The number that has proved itself, for the next transfer from this host.
+    /// The number that has proved itself in a comparison, for the next transfer from this host.
     pub(crate) fn proved(&self) -> Option<usize> {
         match self.phase {
-            Phase::Settling(_) => None,
-            Phase::Trial(trial) => Some(trial.from),
-            Phase::Holding { .. } => Some(self.level),
+            Phase::Trial(trial) if self.compared => Some(trial.from),
+            Phase::Holding { .. } if self.compared => Some(self.level),
+            _ => None,
         }
     }
 
@@ -233,6 +236,7 @@ impl Control {
         if doubtless && (now.round_trip >= NEAR || trial.series.windows > 0) {
             self.hold = FIRST_HOLD;
             self.tight = true;
+            self.compared = true;
             return self.grow(rate, at);
         }
         // What is measured while the new connections are in slow start does not count against them.
@@ -257,7 +261,10 @@ impl Control {
         };
         if series.windows < self.windows() && trial.windows < RISEN_BY {
             self.phase = Phase::Trial(trial);
-        } else if series.mean >= base * (1.0 + worth + self.meter.noise().min(NOISE_CAP)) {
+            return;
+        }
+        self.compared = true;
+        if series.mean >= base * (1.0 + worth + self.meter.noise().min(NOISE_CAP)) {
             self.hold = FIRST_HOLD;
             self.tight = false;
             self.grow(series.mean, at);

@@ -88,9 +88,14 @@ impl Run<'_> {
         if visit.sends_whole_files() {
             self.allowed = 1;
         }
+        let missing = self.missing();
         self.control = match visit.start() {
-            Some(level) => self.transfer.control(level, MIN_PIECE, self.missing()),
-            None => self.transfer.control(usual, AUTO_PIECE, self.missing()),
+            // One alone would be given all of a big file at once, and cut short when more pay.
+            Some(1) if missing > AUTO_PIECE => {
+                self.transfer.control(NEAR_CONNECTIONS, MIN_PIECE, missing)
+            }
+            Some(level) => self.transfer.control(level, MIN_PIECE, missing),
+            None => self.transfer.control(usual, AUTO_PIECE, missing),
         };
         self.visit = Some(visit);
     }
