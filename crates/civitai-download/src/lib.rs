@@ -15,6 +15,8 @@
 pub mod digest;
 pub mod error;
 pub mod event;
+#[doc(hidden)]
+pub mod hot;
 pub mod jobs;
 pub mod lease;
 pub mod source;
