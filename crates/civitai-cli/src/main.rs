@@ -8,6 +8,7 @@ mod failure;
 mod interrupt;
 mod links;
 mod logs;
+mod memory;
 mod network;
 mod printer;
 mod progress;

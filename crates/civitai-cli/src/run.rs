@@ -15,6 +15,7 @@ use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::logs;
+use crate::memory;
 use crate::printer::Printer;
 use crate::session::{Outcome, Session, Stop};
 use crate::settings::{Layers, Settings, Surroundings, Voice, When};
@@ -23,6 +24,7 @@ use crate::text::{Hint, Lang, Message, misuse, translate_help};
 /// Runs the program. Nothing below ends the process, except a second Ctrl-C.
 pub(crate) fn run(words: Vec<OsString>) -> Exit {
     keep_memory_private();
+    memory::keep_buffers();
     panic::set_hook(Box::new(tell_of_panic));
     // The hook has told everything; what is left is the code.
     panic::catch_unwind(AssertUnwindSafe(|| run_words(words))).unwrap_or(Exit::Unexpected)

@@ -1,8 +1,9 @@
 //! Bytes between the connections and the disk: queued, written, noted in the journal, and hashed while still at hand.
 //!
 //! A connection hands over a batch and goes on receiving; it waits only when it has the next batch before the last one
-//! was taken care of. So a connection never holds more than two batches, and however many connections there are, they
-//! share [`AT_HAND`].
+//! was taken care of. So a connection never holds more than two batches. Batches shrink as connections become more, so
+//! that all together hold about [`AT_HAND`]; but none is smaller than the piece in which the HTTP client hands bytes on,
+//! which is up to 400 KiB while a server is faster than we are.
 //!
 //! Writing and hashing happen off the async threads, on a thread that stays as long as there is work: on a fast link
 //! nobody is woken for a batch. One thread writes at a time, because the kernel lets no second one into a file. Bytes
@@ -259,7 +260,7 @@ static MOST_THREADS: LazyLock<usize> = LazyLock::new(|| match available_parallel
     Ok(cores) if cores.get() > 2 => 2,
     _ => 1,
 });
-/// What all connections together hold, received but not written.
+/// What all connections together hold, received but not written, where bytes arrive in small pieces.
 const AT_HAND: u64 = 4 << 20;
 /// Fits in the second-level cache, where hashing finds what writing has read. A kill costs at most two of them.
 const MAX_BATCH: u64 = 512 << 10;

@@ -84,6 +84,9 @@ impl Body {
             }
             if self.buffered >= Intake::batch_len(connections) {
                 self.write(shared).await?;
+                if connections > MOST_AHEAD {
+                    self.wait().await?;
+                }
             }
             if let Some(limit) = &shared.limit {
                 tokio::select! {
@@ -191,3 +194,6 @@ impl Pace {
         Ok(chunk)
     }
 }
+
+/// More connections than these keep a writer busy without receiving while it works, and hold half as much.
+const MOST_AHEAD: usize = 8;
