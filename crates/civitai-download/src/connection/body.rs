@@ -196,4 +196,4 @@ impl Pace {
 }
 
 /// More connections than these keep a writer busy without receiving while it works, and hold half as much.
-const MOST_AHEAD: usize = 8;
+const MOST_AHEAD: usize = 2;
