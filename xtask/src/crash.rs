@@ -23,10 +23,12 @@ mod kill;
 mod lab;
 mod points;
 mod power;
+mod space;
 mod sys;
 mod table;
 mod tracer;
 
+use self::disk::Boot;
 use self::lab::Lab;
 use self::points::Points;
 use self::sys::Plug;
@@ -62,6 +64,8 @@ enum Experiment {
     Times,
     /// Errors of the disk at the k-th call
     Errors,
+    /// Others fill the volume meanwhile
+    Space,
     /// Power cuts
     Power,
 }
@@ -70,27 +74,48 @@ enum Experiment {
 struct Effort {
     /// Bytes of the big file.
     size: u64,
-    calls: [u64; 2],
-    times: [u64; 2],
-    errors: [u64; 2],
+    one: Limits,
+    many: Limits,
+    wrong: Limits,
+    fillings: u64,
+    /// Of each kind and each option of the volume.
     cuts: u64,
     controls: u64,
 }
 
+#[derive(Clone, Copy)]
+struct Limits {
+    calls: u64,
+    times: u64,
+    errors: u64,
+}
+
+impl Limits {
+    const fn new(calls: u64, times: u64, errors: u64) -> Self {
+        Self {
+            calls,
+            times,
+            errors,
+        }
+    }
+}
+
 const SHORT: Effort = Effort {
     size: 16 << 20,
-    calls: [24, 12],
-    times: [8, 4],
-    errors: [40, 20],
-    cuts: 8,
+    one: Limits::new(20, 6, 30),
+    many: Limits::new(10, 4, 16),
+    wrong: Limits::new(6, 0, 12),
+    fillings: 2,
+    cuts: 6,
     controls: 4,
 };
 
 const LONG: Effort = Effort {
     size: 64 << 20,
-    calls: [u64::MAX, 400],
-    times: [500, 100],
-    errors: [u64::MAX, 400],
+    one: Limits::new(u64::MAX, 500, u64::MAX),
+    many: Limits::new(400, 100, 400),
+    wrong: Limits::new(u64::MAX, 0, u64::MAX),
+    fillings: 10,
     cuts: 500,
     controls: 20,
 };
@@ -166,41 +191,41 @@ fn experiments(args: &CrashArgs, binary: PathBuf, has_disks: bool) -> Result<Vec
         workers: args.workers.max(1),
     };
     let mut rows = Vec::new();
-    for (index, load) in [&lab.one, &lab.many].into_iter().enumerate() {
+    for (load, limits) in [
+        (&lab.one, effort.one),
+        (&lab.many, effort.many),
+        (&lab.wrong, effort.wrong),
+    ] {
         if wanted(Experiment::Calls) {
-            rows.push(kill::at_every_call(
-                &lab,
-                load,
-                points.at_most(effort.calls[index]),
-            )?);
+            let points = points.at_most(limits.calls);
+            rows.push(kill::at_every_call(&lab, load, points)?);
         }
-        if wanted(Experiment::Times) {
-            rows.push(kill::at_any_time(
-                &lab,
-                load,
-                points.at_most(effort.times[index]),
-            )?);
+        if wanted(Experiment::Times) && limits.times > 0 {
+            let points = points.at_most(limits.times);
+            rows.push(kill::at_any_time(&lab, load, points)?);
         }
         if wanted(Experiment::Errors) {
-            rows.push(faults::at_every_call(
-                &lab,
-                load,
-                points.at_most(effort.errors[index]),
-            )?);
+            let points = points.at_most(limits.errors);
+            rows.push(faults::at_every_call(&lab, load, points)?);
         }
     }
+    if wanted(Experiment::Space) && has_disks {
+        rows.push(space::taken(&lab, points.at_most(effort.fillings))?);
+    }
     if wanted(Experiment::Power) && has_disks {
+        let boot = Boot::new(&folder)?;
         for plug in [Plug::KeepJournal, Plug::DropJournal] {
             for options in ["auto_da_alloc", "noauto_da_alloc"] {
-                rows.push(power::cuts(
-                    &lab,
-                    plug,
-                    options,
-                    points.at_most(effort.cuts),
-                )?);
+                let points = points.at_most(effort.cuts);
+                rows.push(power::cuts(&lab, &boot, (plug, options), points)?);
             }
-            let controls = points.at_most(effort.controls);
-            rows.push(power::control(&lab, plug, "noauto_da_alloc", controls)?);
+            let points = points.at_most(effort.controls);
+            rows.push(power::control(
+                &lab,
+                &boot,
+                (plug, "noauto_da_alloc"),
+                points,
+            )?);
         }
     }
     if rows.iter().any(|row| !row.holds()) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use civitai_api::{FileFormat, UnknownName};
+use civitai_download::Wait;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -285,6 +286,20 @@ pub(crate) struct Care {
     /// Replace a different file of the same name, once the new one is verified
     #[arg(long)]
     pub(crate) force: bool,
+    /// Wait while another process works on the same file
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+impl Care {
+    /// What to do while another process has the file.
+    pub(crate) fn wait(&self) -> Wait {
+        if self.wait {
+            Wait::UntilFree
+        } else {
+            Wait::Never
+        }
+    }
 }
 
 #[derive(Args, Debug)]

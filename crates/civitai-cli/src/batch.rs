@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use civitai_download::digest::DigestSet;
 use civitai_download::{
     Commits, Connections, Error, Existing, Expected, Limit, Place, Queue, Standing, Storage,
-    Target, Transfer, Unproved, UrlSource,
+    Target, Transfer, Unproved, UrlSource, Wait,
 };
 use civitai_security::FileName;
 use futures::stream::{self, Stream, StreamExt as _};
@@ -57,6 +57,7 @@ pub(crate) struct Rules {
     pub(crate) digests: DigestSet,
     pub(crate) existing: Existing,
     pub(crate) unproved: Unproved,
+    pub(crate) wait: Wait,
     pub(crate) dry_run: bool,
 }
 
@@ -280,6 +281,7 @@ impl<'a> Batch<'a> {
             .retry(network::retry(settings).with_max_elapsed(std::time::Duration::MAX))
             .existing(self.rules.existing)
             .unproved(self.rules.unproved)
+            .wait(self.rules.wait)
             .quarantine_root(&wanted.directory)
             .commits(&self.commits);
         match &self.limit {

@@ -144,6 +144,12 @@ pub(crate) fn download_failure(error: &civitai_download::Error) -> Failure {
         cause = current.source();
     }
     let failure = Failure::library(Kind::from_word(error.code()), error);
+    match error.kind() {
+        civitai_download::ErrorKind::InTheWay { .. } => return failure.with_hint(Hint::MoveAway),
+        civitai_download::ErrorKind::Journal { .. } => return failure.with_hint(Hint::StartOver),
+        civitai_download::ErrorKind::Occupied { .. } => return failure.with_hint(Hint::OtherName),
+        _ => {}
+    }
     match failure.kind {
         Kind::RateLimited => come_back(failure, error.retry_after()),
         _ => failure,

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::printer::Printer;
-use crate::text::size;
+use crate::text::{Message, size};
 
 /// All transfers under way. Listeners only store numbers; [`Board::run`] shows them.
 #[derive(Debug)]
@@ -101,7 +101,14 @@ impl Running {
     /// What to tell the transfer to call.
     pub(crate) fn listener(&self) -> impl Fn(Event) + Send + Sync + 'static {
         let gauge = Arc::clone(&self.gauge);
-        move |event| gauge.hear(event)
+        let printer = Arc::clone(&self.board.printer);
+        move |event| match event {
+            Event::Waiting { holder } => printer.say(&Message::WaitingFor {
+                path: gauge.path.clone(),
+                holder,
+            }),
+            event => gauge.hear(event),
+        }
     }
 
     /// Bytes that came since the transfer began, as far as it told.

@@ -305,6 +305,10 @@ pub(crate) enum Message {
         place: String,
         nearest: Option<&'static str>,
     },
+    WaitingFor {
+        path: PathBuf,
+        holder: Option<u32>,
+    },
     Whoami {
         user: String,
         source: String,
@@ -337,6 +341,10 @@ pub(crate) enum Hint {
     InstallRoots,
     /// Where tokens belong.
     KeepTokenOff,
+    /// What to do about what is where a file belongs.
+    MoveAway,
+    /// What to do about what another program or release left.
+    StartOver,
     /// What to do about a name that is taken.
     OtherName,
     /// Two tokens confuse whoever looks for the reason of a refusal.

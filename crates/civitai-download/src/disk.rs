@@ -2,6 +2,7 @@
 //!
 //! Everything here blocks.
 
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,8 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use fs_err::{File, OpenOptions};
 use rustix::fs::{FallocateFlags, RenameFlags};
+
+use crate::error::{Error, ErrorKind};
 
 /// Options that open a file of ours: private, and never through a symbolic link somebody planted.
 pub(crate) fn private() -> OpenOptions {
@@ -53,25 +56,30 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
         .map_err(|error| with_path(error, file.path()))
 }
 
-/// Makes the file `size` bytes long with its blocks reserved, or only long where the file system cannot reserve.
-pub(crate) fn preallocate(file: &File, size: u64) -> io::Result<()> {
-    let reserved = if size == 0 {
-        Ok(())
-    } else {
-        reserve(file, size)
-    };
-    match reserved {
-        Err(error) if is_unsupported(&error) => {}
-        other => other?,
-    }
-    file.set_len(size)
+/// Makes the file `size` bytes long with its blocks reserved, or only long where the file system cannot reserve: then it
+/// is false.
+pub(crate) fn preallocate(file: &File, size: u64) -> io::Result<bool> {
+    let is_reserved = reserve(file, size, FallocateFlags::empty())?;
+    file.set_len(size)?;
+    Ok(is_reserved)
 }
 
-fn reserve(file: &File, size: u64) -> io::Result<()> {
+/// Keeps room for a file that grows to `size` bytes, where the file system can.
+pub(crate) fn keep_room(file: &File, size: u64) -> io::Result<()> {
+    reserve(file, size, FallocateFlags::KEEP_SIZE).map(drop)
+}
+
+/// False where the file system cannot.
+fn reserve(file: &File, size: u64, flags: FallocateFlags) -> io::Result<bool> {
+    if size == 0 {
+        return Ok(true);
+    }
     loop {
-        match rustix::fs::fallocate(file.file(), FallocateFlags::empty(), 0, size) {
+        match rustix::fs::fallocate(file.file(), flags, 0, size) {
+            Ok(()) => return Ok(true),
             Err(rustix::io::Errno::INTR) => {}
-            other => return other.map_err(|errno| with_path(errno.into(), file.path())),
+            Err(errno) if is_unsupported(&errno.into()) => return Ok(false),
+            Err(errno) => return Err(with_path(errno.into(), file.path())),
         }
     }
 }
@@ -155,6 +163,94 @@ pub(crate) fn boot_id() -> Option<String> {
         Some(id.trim().to_owned())
     };
     BOOT.get_or_init(read).clone()
+}
+
+/// The process that holds the lock of a file, where the kernel says so. By the time it is known it may be another.
+pub(crate) fn lock_holder(file: &File) -> Option<u32> {
+    let file = file.metadata().ok()?;
+    let (major, minor) = (rustix::fs::major(file.dev()), rustix::fs::minor(file.dev()));
+    let place = format!("{major:02x}:{minor:02x}:{}", file.ino());
+    let locks = fs_err::read_to_string("/proc/locks").ok()?;
+    // `1: FLOCK  ADVISORY  WRITE 4711 fe:00:1835 0 EOF`; who waits for it has an arrow in the second place.
+    locks.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, _, process, at, ..] = words[..] else {
+            return None;
+        };
+        // A process of another container is told as 0 or less.
+        (at == place).then(|| process.parse().ok().filter(|id| *id > 0))?
+    })
+}
+
+/// What stands at a path where a file of ours belongs and cannot be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// A directory.
+    Directory,
+    /// A symbolic link, which is never followed.
+    Link,
+    /// A device, a pipe or a socket.
+    Special,
+}
+
+impl Obstacle {
+    /// What of the kind is at `path`, if anything.
+    fn at(path: &Path) -> Option<Self> {
+        let there = fs_err::symlink_metadata(path).ok()?.file_type();
+        (!there.is_file()).then(|| Self::of(there))
+    }
+
+    /// What something is that is no file.
+    pub(crate) fn of(there: std::fs::FileType) -> Self {
+        if there.is_dir() {
+            Self::Directory
+        } else if there.is_symlink() {
+            Self::Link
+        } else {
+            Self::Special
+        }
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Directory => "a directory",
+            Self::Link => "a symbolic link",
+            Self::Special => "a special file",
+        })
+    }
+}
+
+/// Opens a file of ours, or says what is in its place. What is no file is not opened at all: a pipe would wait for its
+/// other end.
+pub(crate) fn open(options: &OpenOptions, path: &Path) -> Result<File, Error> {
+    if let Some(obstacle) = Obstacle::at(path) {
+        return Err(in_the_way(path, obstacle));
+    }
+    let file = options.open(path)?;
+    let opened = file.metadata()?.file_type();
+    if opened.is_file() {
+        Ok(file)
+    } else {
+        Err(in_the_way(path, Obstacle::of(opened)))
+    }
+}
+
+/// Makes way for a file of ours by removing a file or a link that is there; what else is there stays.
+pub(crate) fn make_way(path: &Path) -> Result<(), Error> {
+    match Obstacle::at(path) {
+        Some(obstacle @ (Obstacle::Directory | Obstacle::Special)) => {
+            Err(in_the_way(path, obstacle))
+        }
+        _ => Ok(remove_if_there(path)?),
+    }
+}
+
+pub(crate) fn in_the_way(path: &Path, obstacle: Obstacle) -> Error {
+    let path = path.to_owned();
+    ErrorKind::InTheWay { path, obstacle }.into()
 }
 
 /// True when the two are one file.

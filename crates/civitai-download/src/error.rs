@@ -8,7 +8,7 @@ use std::time::Duration;
 use civitai_reliability::Exhausted;
 use civitai_security::{RedactedUrl, UnsafeAddress};
 
-use crate::disk::is_full;
+use crate::disk::{Obstacle, is_full};
 use crate::journal::JournalProblem;
 use crate::lease::LeaseError;
 use crate::response::{BadRange, Page};
@@ -41,6 +41,14 @@ pub enum ErrorKind {
     Changing {
         /// Where it was read.
         url: RedactedUrl,
+    },
+    /// Something that is no file is where the target, its part file or its journal belongs. It was not touched.
+    #[error("{obstacle} is at {}, where a file belongs", path.display())]
+    InTheWay {
+        /// Where it is.
+        path: PathBuf,
+        /// What it is.
+        obstacle: Obstacle,
     },
     /// The bytes are not what was promised; they are in quarantine.
     #[error("{} is {} where {} was promised", mismatch.algorithm, mismatch.got, mismatch.expected)]
@@ -78,10 +86,12 @@ pub enum ErrorKind {
         said: Option<String>,
     },
     /// Another process works on this target.
-    #[error("another process works on {}", path.display())]
+    #[error("{} works on {}", Process(*holder), path.display())]
     Locked {
         /// Its journal.
         path: PathBuf,
+        /// Its id, where the system says so.
+        holder: Option<u32>,
     },
     /// The connection could not be made or broke.
     #[error("the connection to {url} failed")]
@@ -250,7 +260,10 @@ impl Error {
             ErrorKind::Integrity { .. } => "integrity",
             ErrorKind::Interrupted => "interrupted",
             ErrorKind::Io(error) if is_full(error) => "no_space",
-            ErrorKind::Io(_) | ErrorKind::Journal { .. } | ErrorKind::Occupied { .. } => "io",
+            ErrorKind::InTheWay { .. }
+            | ErrorKind::Io(_)
+            | ErrorKind::Journal { .. }
+            | ErrorKind::Occupied { .. } => "io",
             ErrorKind::Lease(error) => error.code(),
             ErrorKind::LeaseRefused { .. } => "storage_outage",
             ErrorKind::Locked { .. } => "locked",
@@ -308,6 +321,7 @@ impl Error {
             ErrorKind::Interrupted | ErrorKind::Network { .. } | ErrorKind::Timeout { .. } => {
                 Some("run the same command again: it goes on where this stopped")
             }
+            ErrorKind::InTheWay { .. } => Some("move it away, or choose another name"),
             ErrorKind::Journal { .. } => {
                 Some("move the .part file and its journal away to start over")
             }
@@ -326,6 +340,11 @@ impl Error {
     /// How often the transfer had tried again.
     pub fn retries(&self) -> u32 {
         self.0.retries
+    }
+
+    /// True when a file is not there that was to be opened.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(&self.0.kind, ErrorKind::Io(error) if error.kind() == io::ErrorKind::NotFound)
     }
 
     /// Turns a full disk into [`ErrorKind::NoSpace`], naming the target.
@@ -404,6 +423,17 @@ impl fmt::Display for Available {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0
             .map_or(Ok(()), |bytes| write!(f, ", {bytes} are free"))
+    }
+}
+
+struct Process(Option<u32>);
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(id) => write!(f, "process {id}"),
+            None => f.write_str("another process"),
+        }
     }
 }
 

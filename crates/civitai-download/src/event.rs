@@ -2,8 +2,8 @@
 //!
 //! Four things are promised:
 //!
-//! - **The way of the file.** [`Event::Started`] comes first and once, unless the transfer fails before it knows what
-//!   is on the disk; then any number of [`Event::Progress`], whose bytes never go back; then exactly one of
+//! - **The way of the file.** [`Event::Started`] comes first and once (but for one [`Event::Waiting`]), unless the transfer
+//!   fails before it knows what is on the disk; then any number of [`Event::Progress`], whose bytes never go back; then exactly one of
 //!   [`Event::Finished`], [`Event::Failed`] and [`Event::Cancelled`], which comes before `run` returns.
 //! - **What it cost.** Between the start and the end, every request to storage is one [`Event::Asked`], and at most one
 //!   [`Event::Answered`] once its head is there. One that comes to nothing, or to less than was wanted of it, is one
@@ -25,6 +25,12 @@ use crate::error::ErrorKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
+    /// Another process works on the target, and the transfer waits for it to end. Told once, before
+    /// [`Event::Started`].
+    Waiting {
+        /// The id of that process, where the system says so.
+        holder: Option<u32>,
+    },
     /// The transfer begins, with what an earlier run left.
     Started {
         /// Bytes already on the disk.

@@ -138,7 +138,7 @@ impl Journal {
     /// `Locked` while another process has it; `Journal` when its first line is whole but not ours to read.
     pub(crate) fn open(path: &Path) -> Result<(Self, Claims), Error> {
         let file = loop {
-            let file = disk::private().append(true).create(true).open(path)?;
+            let file = disk::open(disk::private().append(true).create(true), path)?;
             lock(&file)?;
             // The one who held the lock removes the file before letting go; ours may be the removed one.
             if disk::is_same_file(&file, path)? {
@@ -154,10 +154,10 @@ impl Journal {
     }
 
     /// Reads whose part file the journal at `path` is about; `None` where there is no journal, or none that tells.
-    pub(crate) fn identity(path: &Path) -> io::Result<Option<String>> {
-        let file = match File::open(path) {
+    pub(crate) fn identity(path: &Path) -> Result<Option<String>, Error> {
+        let file = match disk::open(&disk::private(), path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.is_absent() => return Ok(None),
             Err(error) => return Err(error),
         };
         let mut line = Vec::new();
@@ -183,6 +183,16 @@ impl Journal {
             self.named.store(true, Ordering::Release);
         }
         Ok(())
+    }
+
+    /// Keeps room for what a file of `size` bytes will have to say: bytes that have room and cannot be noted have none.
+    ///
+    /// A file that is there in a moment needs none kept.
+    pub(crate) fn keep_room(&self, size: u64) -> io::Result<()> {
+        if size < ROOM_FROM {
+            return Ok(());
+        }
+        disk::keep_room(&self.file, ROOM + size / BYTES_A_BYTE)
     }
 
     /// Empties the log. True when there was something in it.
@@ -269,6 +279,7 @@ fn lock(file: &File) -> Result<(), Error> {
         Ok(()) => Ok(()),
         Err(std::fs::TryLockError::WouldBlock) => Err(ErrorKind::Locked {
             path: file.path().to_owned(),
+            holder: disk::lock_holder(file),
         }
         .into()),
         // Some network disks have no locks; a lone process is the usual case there.
@@ -331,6 +342,11 @@ const fn crc_table() -> [u32; 256] {
 static CRC_TABLE: [u32; 256] = crc_table();
 const VERSION: u32 = 1;
 const CHECK: &str = ",\"crc32c\":\"";
+const ROOM_FROM: u64 = 4 << 20;
+/// For the lines that are not about one range.
+const ROOM: u64 = 64 << 10;
+/// A line of at most 80 bytes for each write of 256 KiB would be one for 3,200; writes can be shorter.
+const BYTES_A_BYTE: u64 = 1600;
 /// Longest line believed; a `flushed` line of 16,000 ranges fits.
 const MAX_LINE: u64 = 1 << 20;
 const MAX_HEADER: usize = 64 << 10;

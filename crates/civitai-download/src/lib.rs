@@ -40,6 +40,7 @@ mod transfer;
 
 pub use commit::{Candidate, Commits, Existing};
 pub use connection::Patience;
+pub use disk::Obstacle;
 pub use error::{Error, ErrorKind};
 pub use event::{Cause, Event};
 pub use journal::JournalProblem;
@@ -49,6 +50,6 @@ pub use queue::{Jobs, Place, Queue, Turn};
 pub use response::{BadRange, Page};
 pub use source::Redirects;
 pub use storage::Storage;
-pub use transfer::{Connections, Fetched, How, Standing, Target, Transfer, Unproved};
+pub use transfer::{Connections, Fetched, How, Standing, Target, Transfer, Unproved, Wait};
 pub use tuning::Mode;
 pub use verify::{Expected, Verified, Warning};

@@ -35,6 +35,8 @@ struct State {
     source: Option<Source>,
     written: RangeSet,
     flushed: RangeSet,
+    /// Whether the volume keeps room for every byte, so that nobody else can take it.
+    is_reserved: bool,
 }
 
 impl Part {
@@ -58,16 +60,30 @@ impl Part {
         let (data, state) = match existing {
             Some(data) => {
                 let len = data.metadata()?.len();
+                let size = claims.source.as_ref().and_then(|source| source.size);
+                let occupied = disk::occupied(&data)?;
                 let mut state = State {
+                    is_reserved: size.is_some_and(|size| occupied >= size),
                     source: claims.source,
                     written: claims.written,
                     flushed: claims.flushed,
                 };
+                // What was kept beyond the journal's end has gone with its torn last line.
+                journal.keep_room(size.unwrap_or(0))?;
                 state.written.truncate(len);
                 state.flushed.truncate(len);
                 (data, state)
             }
-            None => (begin(&path, &journal, header)?, State::default()),
+            None => match begin(&path, &journal, header) {
+                Ok(data) => (data, State::default()),
+                Err(error) => {
+                    // It was created to be locked and tells nothing.
+                    if claims.header.is_none() {
+                        journal.remove()?;
+                    }
+                    return Err(error);
+                }
+            },
         };
         journal.append(&Record::Opened {
             boot: disk::boot_id(),
@@ -109,8 +125,12 @@ impl Part {
             && known.is_none_or(|known| known.size != source.size)
         {
             self.check_space(size)?;
-            disk::preallocate(&self.data, size)
+            let is_reserved = disk::preallocate(&self.data, size)
                 .map_err(|error| Error::on_disk(error, &self.target, size))?;
+            self.journal
+                .keep_room(size)
+                .map_err(|error| Error::on_disk(error, &self.target, size))?;
+            self.state().is_reserved = is_reserved;
         }
         self.journal.append(&Record::Source(source.clone()))?;
         self.state().source = Some(source);
@@ -119,7 +139,26 @@ impl Part {
 
     /// Fails when a file of `size` bytes would not fit beside what is on the volume already.
     pub(crate) fn check_space(&self, size: u64) -> Result<(), Error> {
-        let needed = size.saturating_sub(disk::occupied(&self.data)?);
+        self.need(size.saturating_sub(disk::occupied(&self.data)?))
+    }
+
+    /// Fails when what is still to come no longer fits, because others have filled the volume meanwhile.
+    fn check_rest(&self) -> Result<(), Error> {
+        let missing = {
+            let state = self.state();
+            let size = state.source.as_ref().and_then(|source| source.size);
+            match size {
+                Some(size) if !state.is_reserved => size.saturating_sub(state.written.len()),
+                _ => 0,
+            }
+        };
+        self.need(missing)
+    }
+
+    fn need(&self, needed: u64) -> Result<(), Error> {
+        if needed == 0 {
+            return Ok(());
+        }
         let available = disk::available(disk::parent(&self.path))?;
         if needed > available {
             let path = self.target.clone();
@@ -150,7 +189,7 @@ impl Part {
         Ok(())
     }
 
-    /// Brings everything written so far to the disk, and says so in the journal.
+    /// Brings everything written so far to the disk, and says so in the journal; then looks whether the rest still fits.
     ///
     /// When the disk refuses, everything since the last flush counts as never written: after a failed flush the
     /// kernel forgets which pages it owed the disk, so a second flush that succeeds proves nothing about them.
@@ -172,7 +211,7 @@ impl Part {
         self.journal.append(&Record::Flushed { ranges })?;
         self.journal.sync()?;
         self.state().flushed = written;
-        Ok(())
+        self.check_rest()
     }
 
     /// Brings the complete file to the disk, with the mode that belongs to the name it is about to get.
@@ -244,15 +283,10 @@ impl Part {
 /// Starts an empty log and an empty part file. After a power cut either may be missing, since nothing was claimed yet;
 /// but claims about an earlier part file must be gone from the disk before there is another one.
 fn begin(path: &Path, journal: &Journal, header: &Header) -> Result<File, Error> {
-    match fs_err::symlink_metadata(path) {
-        Ok(old) if old.is_dir() => return Err(io::Error::from(io::ErrorKind::IsADirectory).into()),
-        Ok(_) => {
-            tracing::warn!(path = %path.display(), "replacing a part file that belongs to no known download");
-            fs_err::remove_file(path)?;
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error.into()),
+    if path.try_exists()? {
+        tracing::warn!(path = %path.display(), "replacing a part file that belongs to no known download");
     }
+    disk::make_way(path)?;
     let had_claims = journal.clear()?;
     journal.append(&Record::Journal(header.clone()))?;
     if had_claims {
@@ -262,10 +296,9 @@ fn begin(path: &Path, journal: &Journal, header: &Header) -> Result<File, Error>
 }
 
 fn open_existing(path: &Path) -> Result<Option<File>, Error> {
-    match disk::private().write(true).open(path) {
-        Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
-        Ok(_) => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
+    match disk::open(disk::private().write(true), path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(error),
     }
 }

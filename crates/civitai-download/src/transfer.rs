@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use civitai_reliability::RetryPolicy;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::commit::{Candidate, Commit, Commits, Existing, Judge, Record};
 use crate::connection::{Patience, blocking};
 use crate::digest::{DigestSet, Digests, hash_file};
-use crate::disk;
+use crate::disk::{self, Obstacle};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::event::{Event, Listener};
 use crate::journal::{Header, Journal};
@@ -69,6 +69,16 @@ pub enum Connections {
     AtMost(u32),
 }
 
+/// What to do while another process works on the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wait {
+    /// Fail with [`ErrorKind::Locked`].
+    #[default]
+    Never,
+    /// Wait until it has ended, however it ends, and take up what it left.
+    UntilFree,
+}
+
 /// Whether a file about which no digest is promised may be fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unproved {
@@ -96,6 +106,7 @@ pub struct Transfer {
     limit: Option<Arc<Limit>>,
     existing: Existing,
     unproved: Unproved,
+    wait: Wait,
     quarantine_root: Option<PathBuf>,
     judge: Option<Arc<Judge>>,
     record: Option<Arc<Record>>,
@@ -121,6 +132,7 @@ impl Transfer {
             limit: None,
             existing: Existing::default(),
             unproved: Unproved::default(),
+            wait: Wait::default(),
             quarantine_root: None,
             judge: None,
             record: None,
@@ -192,6 +204,12 @@ impl Transfer {
     #[must_use]
     pub fn unproved(self, unproved: Unproved) -> Self {
         Self { unproved, ..self }
+    }
+
+    /// Sets what happens while another process works on the target. Default: [`Wait::Never`].
+    #[must_use]
+    pub fn wait(self, wait: Wait) -> Self {
+        Self { wait, ..self }
     }
 
     /// Sets the folder in which `.quarantine/` is, on the target's volume. Default: the target's folder.
@@ -282,8 +300,7 @@ impl Transfer {
             }
             .into());
         }
-        let prepare = Arc::clone(this);
-        let part = match blocking(move || prepare.prepare()).await? {
+        let part = match Self::take_up(this, &cancel).await? {
             Start::Part(part) => part,
             Start::There(digests, warnings) => {
                 let mut fetched = this.fetched(How::Skipped, digests, warnings);
@@ -316,6 +333,30 @@ impl Transfer {
             elapsed: started.elapsed(),
             ..this.fetched(how, done.digests, warnings)
         })
+    }
+
+    /// Looks at what is on the disk, after another process that works on it if that is wanted.
+    async fn take_up(this: &Arc<Self>, cancel: &CancellationToken) -> Result<Start, Error> {
+        let mut is_told = false;
+        loop {
+            let prepare = Arc::clone(this);
+            let taken = blocking(move || prepare.prepare()).await;
+            let holder = match &taken {
+                Err(error) if this.wait == Wait::UntilFree => match error.kind() {
+                    ErrorKind::Locked { holder, .. } => *holder,
+                    _ => return taken,
+                },
+                _ => return taken,
+            };
+            if !std::mem::replace(&mut is_told, true) {
+                this.tell(Event::Waiting { holder });
+            }
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Err(ErrorKind::Interrupted.into()),
+                () = sleep(LOOK_AGAIN) => {}
+            }
+        }
     }
 
     /// Looks at what is on the disk. Blocks.
@@ -369,7 +410,10 @@ impl Transfer {
         match fs_err::metadata(path) {
             Ok(there) if there.is_file() && self.existing == Existing::Replace => return Ok(None),
             Ok(there) if there.is_file() => {}
-            Ok(_) => return Err(ErrorKind::Occupied { path: path.clone() }.into()),
+            Ok(there) => {
+                let obstacle = Obstacle::of(there.file_type());
+                return Err(disk::in_the_way(path, obstacle));
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         }
@@ -523,3 +567,7 @@ pub struct Fetched {
     /// What the link turned out to be; absent when the transfer was too short to tell.
     pub link: Option<Quality>,
 }
+
+/// A wait inside the kernel could not be given up, so the lock is tried again and again: seldom enough to cost nothing,
+/// often enough that nobody notices.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);

@@ -1,11 +1,13 @@
 //! A small ext4 volume that can lose its power.
 
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use fs_err::File;
+use fs_err::{File, OpenOptions};
 use tempfile::TempDir;
 
 use super::sys::{self, Plug};
@@ -108,6 +110,47 @@ impl Drop for Disk {
     }
 }
 
+/// The number by which a program knows this run of the kernel, as those in our mount namespace see it.
+///
+/// A power cut that is only one volume's leaves the kernel running. Who trusts what was in the page cache as long as
+/// the kernel runs is right to do so; so here the number changes with each cut.
+pub(super) struct Boot {
+    file: PathBuf,
+    count: AtomicU64,
+}
+
+impl Boot {
+    pub(super) fn new(scratch: &Path) -> Result<Self> {
+        let boot = Self {
+            file: scratch.join("boot_id"),
+            count: AtomicU64::new(0),
+        };
+        boot.next()?;
+        let place = "/proc/sys/kernel/random/boot_id";
+        do_it(
+            Command::new("mount")
+                .arg("--bind")
+                .arg(&boot.file)
+                .arg(place),
+        )?;
+        Ok(boot)
+    }
+
+    /// Another run of the kernel begins.
+    pub(super) fn next(&self) -> Result<()> {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        // In place, because the file is what is mounted, and in one write, because programs of other workers read it.
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&self.file)?;
+        let id = format!("00000000-0000-4000-8000-{count:012x}\n");
+        file.file().write_all_at(id.as_bytes(), 0)?;
+        Ok(())
+    }
+}
+
 /// Why volumes cannot be made here.
 pub(super) fn why_not() -> Option<String> {
     if !rustix::process::geteuid().is_root() {
@@ -126,7 +169,8 @@ pub(super) fn why_not() -> Option<String> {
     (!Path::new("/dev/loop-control").exists()).then(|| "no loop devices".to_owned())
 }
 
-fn do_it(command: &mut Command) -> Result<()> {
+/// Runs a tool of the system that must succeed.
+pub(super) fn do_it(command: &mut Command) -> Result<()> {
     let output = command
         .stdin(Stdio::null())
         .output()

@@ -70,21 +70,22 @@ fn suffer(lab: &Lab, load: &Load, fault: Fault) -> Result<Run> {
         lost: found.lost,
         falsely_finished,
         stuck: recovered.problems,
-        wrong_error: wrong_error(&traced, &said, fault.blow),
+        wrong_error: wrong_error(load, &traced, &said, fault.blow),
         ..Run::default()
     };
     Ok(closed(desk, run))
 }
 
 /// Why what the program said about the fault is not right. A fault that it could do without is none.
-fn wrong_error(traced: &Traced, said: &Said, blow: Blow) -> Option<String> {
+fn wrong_error(load: &Load, traced: &Traced, said: &Said, blow: Blow) -> Option<String> {
     let (Blow::Fail(errno) | Blow::FailFromHere(errno)) = blow else {
         return None;
     };
     let wanted = ERRORS.iter().find(|row| row.0 == errno)?.2;
     let panicked = traced.stderr.contains("panicked");
     let is_right = match traced.ended {
-        Ended::Exited(0) => said.kinds.is_empty(),
+        Ended::Exited(0) => load.exit() == 0 && said.kinds.is_empty(),
+        Ended::Exited(7) => load.exit() == 7,
         // 9: some of several files had it, others not.
         Ended::Exited(8 | 9) => said.kinds.iter().eq([wanted]),
         _ => false,

@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result};
 use civitai_sim::Sim;
 use civitai_sim::content::{Content, Kind};
-use civitai_sim::fault::{Knob, Scope};
 use civitai_sim::state::{File as SimFile, Model, State, User, Version};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -29,11 +28,20 @@ pub(super) struct Load {
     goods: Vec<Good>,
     /// As `fetch --list` takes it.
     list: String,
+    /// The digests that are promised are not those of the bytes: everything belongs in quarantine.
+    is_wrong: bool,
+    /// No more bytes a second than this.
+    limit: Option<&'static str>,
 }
 
 impl Load {
     pub(super) fn bytes(&self) -> u64 {
         self.goods.iter().map(|good| good.bytes.len() as u64).sum()
+    }
+
+    /// How a run ends that does everything it should.
+    pub(super) fn exit(&self) -> i32 {
+        if self.is_wrong { 7 } else { 0 }
     }
 }
 
@@ -47,6 +55,8 @@ pub(super) struct Lab {
     pub(super) slow: Load,
     /// Many small ones.
     pub(super) many: Load,
+    /// One that is not what was promised.
+    pub(super) wrong: Load,
     _sim: Sim,
     // Ends after the simulator, which lives on it.
     _runtime: Runtime,
@@ -60,32 +70,38 @@ impl Lab {
             .build()?;
         let contents: Vec<Content> = std::iter::once(Content::new(Kind::SafeTensors, 1, size))
             .chain([Content::new(Kind::SafeTensors, 2, SLOW_LEN)])
-            .chain((0..MANY).map(|index| Content::new(Kind::Raw, 3 + index, small_len(index))))
+            .chain([Content::new(Kind::SafeTensors, 3, WRONG_LEN)])
+            .chain((0..MANY).map(|index| Content::new(Kind::Raw, 4 + index, small_len(index))))
             .collect();
         let sim = runtime.block_on(Sim::builder().seed(1).state(state(&contents)).start())?;
-        sim.faults().add(
-            Knob::Throttle {
-                bytes_per_second: SLOW_RATE,
-            }
-            .within(Scope::storage().file(FIRST_ID + 1)),
-        );
         let load = |name: String, range: std::ops::Range<usize>| {
             let goods = range.clone().map(|index| good(index, &contents[index]));
             let list = range.map(|index| row(&sim, index, &contents[index]));
             Some(Load {
+                is_wrong: false,
+                limit: None,
                 name,
                 goods: goods.collect(),
                 list: list.collect::<Option<String>>()?,
             })
         };
         let unsigned = "the simulator signs what it serves";
+        let mut slow =
+            load(format!("one slow file of {} MiB", SLOW_LEN >> 20), 1..2).context(unsigned)?;
+        slow.limit = Some(SLOW_RATE);
+        let mut wrong =
+            load("a file that is not the promised one".to_owned(), 2..3).context(unsigned)?;
+        wrong.is_wrong = true;
+        wrong.list = wrong
+            .list
+            .replace(&contents[2].digests().sha256, &"0".repeat(64));
         Ok(Self {
             binary,
             scratch,
             one: load(format!("one file of {} MiB", size >> 20), 0..1).context(unsigned)?,
-            slow: load(format!("one slow file of {} MiB", SLOW_LEN >> 20), 1..2)
-                .context(unsigned)?,
-            many: load(format!("{MANY} small files"), 2..contents.len()).context(unsigned)?,
+            slow,
+            many: load(format!("{MANY} small files"), 3..contents.len()).context(unsigned)?,
+            wrong,
             _sim: sim,
             _runtime: runtime,
         })
@@ -111,6 +127,7 @@ impl Lab {
             .arg(list)
             .arg("--to")
             .arg(out)
+            .args(load.limit.iter().flat_map(|rate| ["--limit-rate", rate]))
             .current_dir(desk.folder.path());
         Ok(command)
     }
@@ -136,20 +153,14 @@ impl Lab {
             .context("cannot start the program")?;
         let said = Said::read(&String::from_utf8_lossy(&output.stdout));
         let mut problems = load.examine(out, &said.finished).problems();
-        if !output.status.success() {
+        if output.status.code() != Some(load.exit()) {
             problems.push(format!(
                 "{}: {}",
                 output.status,
                 String::from_utf8_lossy(&output.stderr).trim()
             ));
         }
-        let names: BTreeSet<String> = names(out)?;
-        let wanted: BTreeSet<String> = load.goods.iter().map(|good| good.name.clone()).collect();
-        if names != wanted {
-            let missing: Vec<_> = wanted.difference(&names).collect();
-            let surplus: Vec<_> = names.difference(&wanted).collect();
-            problems.push(format!("missing {missing:?}, left over {surplus:?}"));
-        }
+        problems.extend(load.leftovers(out)?);
         Ok(Recovered {
             fetched_bytes: said.fetched_bytes,
             problems,
@@ -254,7 +265,7 @@ impl Load {
         let mut found = Found::default();
         for good in &self.goods {
             match fs_err::read(out.join(&good.name)) {
-                Ok(bytes) if bytes == good.bytes => {}
+                Ok(bytes) if bytes == good.bytes && !self.is_wrong => {}
                 Ok(bytes) => found.corrupt.push(format!(
                     "{}: {} bytes, first difference at {:?}",
                     good.name,
@@ -272,8 +283,30 @@ impl Load {
         found
     }
 
-    /// Whether every file is there and right.
+    /// What is there and should not be, and what is not there and should be, once everything is done.
+    fn leftovers(&self, out: &Path) -> Result<Option<String>> {
+        let names: BTreeSet<String> = names(out)?;
+        let wanted: BTreeSet<String> = if self.is_wrong {
+            BTreeSet::from([QUARANTINE.to_owned()])
+        } else {
+            self.goods.iter().map(|good| good.name.clone()).collect()
+        };
+        let missing: Vec<_> = wanted.difference(&names).collect();
+        let surplus: Vec<_> = names.difference(&wanted).collect();
+        if !missing.is_empty() || !surplus.is_empty() {
+            return Ok(Some(format!("missing {missing:?}, left over {surplus:?}")));
+        }
+        Ok(None)
+    }
+
+    /// Whether every file is where it belongs.
     pub(super) fn is_complete(&self, out: &Path) -> bool {
+        if self.is_wrong {
+            return self.goods.iter().all(|good| {
+                fs_err::read(out.join(QUARANTINE).join(&good.name))
+                    .is_ok_and(|bytes| bytes == good.bytes)
+            });
+        }
         let all = self.goods.iter().map(|good| good.name.clone()).collect();
         let found = self.examine(out, &all);
         found.corrupt.is_empty() && found.lost.is_empty()
@@ -330,8 +363,10 @@ fn small_len(index: u64) -> u64 {
     index * 829 % (80 << 10)
 }
 
+const QUARANTINE: &str = ".quarantine";
+const WRONG_LEN: u64 = 2 << 20;
 const FIRST_ID: u32 = 100;
 const MANY: u64 = 100;
 const SLOW_LEN: u64 = 12 << 20;
-/// With the four connections that a file of this size gets, flushes at every second are seen twice.
-const SLOW_RATE: u64 = 1500 << 10;
+/// Two seconds for the slow file, and so two flushes on its way.
+const SLOW_RATE: &str = "6M";

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::call::Call;
-use super::disk::Disk;
+use super::disk::{Boot, Disk};
 use super::kill::{OUT, closed, dry_run};
 use super::lab::{Lab, Load, Said};
 use super::points::{Points, bits, draw, each_with};
@@ -32,7 +32,12 @@ struct Measure {
 }
 
 /// Cuts the power of volumes mounted with `options`.
-pub(super) fn cuts(lab: &Lab, plug: Plug, options: &'static str, points: Points) -> Result<Row> {
+pub(super) fn cuts(
+    lab: &Lab,
+    boot: &Boot,
+    (plug, options): (Plug, &'static str),
+    points: Points,
+) -> Result<Row> {
     let loads = [&lab.one, &lab.many, &lab.slow];
     let measures = loads.map(|load| measure(lab, load));
     let [one, many, slow] = measures;
@@ -49,7 +54,7 @@ pub(super) fn cuts(lab: &Lab, plug: Plug, options: &'static str, points: Points)
             _ => 2,
         };
         let moment = moment(&measures[which], seed, *place);
-        let run = cut(lab, loads[which], disk, (plug, moment, false))?;
+        let run = cut(lab, loads[which], disk, boot, (plug, moment, false))?;
         row.add(
             &format!("point {place}, {}, {moment:?}", loads[which].name),
             &run,
@@ -60,7 +65,12 @@ pub(super) fn cuts(lab: &Lab, plug: Plug, options: &'static str, points: Points)
 }
 
 /// The same with a program whose flushes do nothing: this must leave bad states, or the experiment proves nothing.
-pub(super) fn control(lab: &Lab, plug: Plug, options: &'static str, points: Points) -> Result<Row> {
+pub(super) fn control(
+    lab: &Lab,
+    boot: &Boot,
+    (plug, options): (Plug, &'static str),
+    points: Points,
+) -> Result<Row> {
     let row = Row::begin_control(format!(
         "control: flushes swallowed, {}, {options}",
         words(plug)
@@ -78,7 +88,7 @@ pub(super) fn control(lab: &Lab, plug: Plug, options: &'static str, points: Poin
                 }),
             ),
         };
-        let run = cut(lab, load, disk, (plug, moment, true))?;
+        let run = cut(lab, load, disk, boot, (plug, moment, true))?;
         row.add(&format!("point {place}"), &run);
         Ok(())
     })?;
@@ -119,6 +129,7 @@ fn cut(
     lab: &Lab,
     load: &Load,
     volume: &mut Disk,
+    boot: &Boot,
     (plug, moment, swallow_flushes): (Plug, Moment, bool),
 ) -> Result<Run> {
     volume.clear()?;
@@ -153,6 +164,7 @@ fn cut(
     }
     drop(handle);
     volume.restart()?;
+    boot.next()?;
     let said = Said::read(&traced.stdout);
     let found = load.examine(&out, &said.finished);
     let falsely_finished = traced.ended == Ended::Exited(0) && !load.is_complete(&out);

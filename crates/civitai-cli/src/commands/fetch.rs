@@ -35,6 +35,7 @@ pub(crate) async fn run(args: FetchArgs, session: &Session) -> Outcome {
         },
         // Who gives no digest asks for no proof: nobody else could promise one.
         unproved: Unproved::Accept,
+        wait: args.care.wait(),
         dry_run: args.care.dry_run,
     };
     Batch::new(session, rules).run(stream::iter(wanted)).await

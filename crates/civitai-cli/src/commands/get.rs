@@ -41,6 +41,7 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> Outcome {
         } else {
             Unproved::Refuse
         },
+        wait: args.care.wait(),
         dry_run: args.care.dry_run,
     };
     let finder = Arc::new(Finder::new(&args, session)?);

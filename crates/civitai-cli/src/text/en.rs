@@ -236,6 +236,10 @@ pub(super) fn say(message: &Message) -> String {
                 did_you_mean(*nearest)
             )
         }
+        Message::WaitingFor { path, holder } => {
+            let who = holder.map_or("another process".to_owned(), |id| format!("process {id}"));
+            format!("waiting for {who}, which works on {}", path.display())
+        }
         Message::Whoami { user, source } => format!("{user} (token from {source})"),
         Message::WrongShape { key, place } => {
             format!("`{key}` in {place} must be a text, a whole number or true/false")
@@ -281,6 +285,10 @@ pub(super) fn hint(hint: &Hint) -> String {
         Hint::DidYouMean(word) => return format!("did you mean `{word}`?"),
         Hint::ComeBackIn(wait) => {
             return format!("come back in {}, or raise --max-wait", span(*wait));
+        }
+        Hint::MoveAway => "move it away, or choose another directory or name",
+        Hint::StartOver => {
+            "move the journal and the .part file beside it away to start over; nothing of them was changed"
         }
         Hint::OtherName => {
             "choose another directory or name; --force replaces the file once the new one is verified"
@@ -343,7 +351,7 @@ fn kind_hint(kind: Kind) -> &'static str {
         Kind::Unverified => "add --accept-unverified to take a file nobody vouches for",
         Kind::NoSpace => "free some space, or choose another directory; what is there will be used",
         Kind::Io => "check that the path exists and that you may write there",
-        Kind::Locked => "wait for it to end, then run the same command again",
+        Kind::Locked => "wait for it to end: --wait does so and then goes on",
         Kind::UnsafeContent => "the content is refused for safety",
         Kind::UnsafeAddress => {
             "only public addresses over https are followed; --allow-private-network adds those of your own network"

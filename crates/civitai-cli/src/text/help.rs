@@ -220,6 +220,11 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
         "ファイルを置くディレクトリ [既定: 現在のディレクトリ]",
     ),
     ("fetch", "urls", "取得するアドレス"),
+    (
+        "fetch",
+        "wait",
+        "他のプロセスが同じファイルを扱っている間は待つ",
+    ),
     ("get", "accept_unsafe", "検査で危険とされた内容も受け入れる"),
     (
         "get",
@@ -246,6 +251,11 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("get", "quant", "量子化: Q4_K_M、Q8_0 など"),
     ("get", "size", "大きさ: full または pruned"),
     ("get", "to", "ファイルを置くディレクトリ (配置なし)"),
+    (
+        "get",
+        "wait",
+        "他のプロセスが同じファイルを扱っている間は待つ",
+    ),
     (
         "get",
         "with_images",

@@ -194,6 +194,10 @@ pub(super) fn say(message: &Message) -> String {
                 did_you_mean(*nearest)
             )
         }
+        Message::WaitingFor { path, holder } => {
+            let who = holder.map_or("他のプロセス".to_owned(), |id| format!("プロセス {id}"));
+            format!("{} を扱っている{who}の終了を待っています", path.display())
+        }
         Message::Whoami { user, source } => format!("{user} (トークン: {source})"),
         Message::WrongShape { key, place } => {
             format!("{place} の `{key}` は文字列、整数、または true/false でなければなりません")
@@ -303,6 +307,10 @@ pub(super) fn hint(hint: &Hint) -> String {
                 span(*wait)
             );
         }
+        Hint::MoveAway => "それを移動するか、別のディレクトリまたは名前を指定してください",
+        Hint::StartOver => {
+            "最初からやり直すには、ジャーナルと隣の .part ファイルを移動してください。どちらも変更していません"
+        }
         Hint::OtherName => {
             "別のディレクトリか名前を選んでください。--force なら、新しいファイルの検証後に置き換えます"
         }
@@ -368,7 +376,7 @@ fn kind_hint(kind: Kind) -> &'static str {
             "空き容量を増やすか、別のディレクトリを選んでください。取得済みの部分は再利用されます"
         }
         Kind::Io => "パスがあり、書き込めることを確認してください",
-        Kind::Locked => "終わるまで待ち、同じコマンドをもう一度実行してください",
+        Kind::Locked => "終わるまで待ってください。--wait を付けると待ってから続行します",
         Kind::UnsafeContent => "安全のため、この内容は受け付けません",
         Kind::UnsafeAddress => {
             "https の公開アドレスだけを使います。自分のネットワークなら --allow-private-network で許可できます"

@@ -12,7 +12,7 @@ use crate::part::Part;
 pub enum Standing {
     /// Nothing: the file begins with its first byte.
     Absent,
-    /// A part of it, from an earlier run or from one that is at work now.
+    /// A part of it, from an earlier run or from one that is at work now; or all of it, not yet recorded.
     Partial,
     /// The file itself, proved as [`Transfer::run`] would prove it.
     There(Box<Fetched>),
@@ -33,6 +33,8 @@ impl Transfer {
             _ => {}
         }
         match self.existing_file_of(None) {
+            // A power cut came between its name and the end of its journal, which may be empty by now.
+            Ok(Some(_)) if journal.try_exists()? => Ok(Standing::Partial),
             Ok(Some((digests, warnings))) => Ok(Standing::There(Box::new(self.fetched(
                 How::Skipped,
                 digests,

@@ -9,7 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use civitai_download::{Connections, ErrorKind, Event, Expected, How, Redirects, Target, Transfer};
+use civitai_download::{
+    Connections, ErrorKind, Event, Expected, How, Obstacle, Redirects, Standing, Target, Transfer,
+    Wait,
+};
 use civitai_sim::fault::{Knob, Offset};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -174,7 +177,7 @@ async fn killed_after_the_last_byte_it_needs_no_request() {
         .await
         .expect_err("the child has the lock");
     assert!(
-        matches!(error.kind(), ErrorKind::Locked { .. }),
+        matches!(error.kind(), ErrorKind::Locked { holder, .. } if *holder == Some(child.0.id())),
         "{}",
         chain(&error)
     );
@@ -191,6 +194,57 @@ async fn killed_after_the_last_byte_it_needs_no_request() {
         ),
         (0, 0)
     );
+}
+
+/// A transfer that waits, and says on the channel whom it waits for.
+fn waiting(world: &World) -> (Transfer, tokio::sync::mpsc::UnboundedReceiver<Option<u32>>) {
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    let events = Arc::clone(&world.events);
+    let transfer = world.transfer().wait(Wait::UntilFree).events(move |event| {
+        if let Event::Waiting { holder } = event {
+            sender.send(holder).expect("the test listens");
+        } else {
+            events.lock().expect("no panic").push(event);
+        }
+    });
+    (transfer, receiver)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_another_process_is_told_for_whom_and_takes_up_what_it_leaves() {
+    let world = World::new(LEN).await;
+    let mut child = Killed::start(&world, "judge");
+    child.wait_for(|line| line == "judge");
+    let (transfer, mut told) = waiting(&world);
+    let running = tokio::spawn(run(transfer));
+    assert_eq!(told.recv().await, Some(Some(child.0.id())));
+    child.kill();
+    let result = running.await.expect("no panic");
+    world.assert_done(&result);
+    assert_eq!(result.expect("checked above").how, How::Resumed);
+    assert_eq!(told.recv().await, None, "it is told once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiting_can_be_given_up() {
+    let world = World::new(LEN).await;
+    let mut child = Killed::start(&world, "judge");
+    child.wait_for(|line| line == "judge");
+    let (transfer, mut told) = waiting(&world);
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn(transfer.run(cancel.clone()));
+    assert!(told.recv().await.is_some());
+    cancel.cancel();
+    let error = running
+        .await
+        .expect("no panic")
+        .expect_err("nobody let it begin");
+    assert_eq!(error.code(), "interrupted");
+    assert_eq!(
+        world.events.lock().expect("no panic").as_slice(),
+        [Event::Cancelled]
+    );
+    child.kill();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -229,6 +283,21 @@ fn stall_after_two_thirds(world: &World) {
             duration: Duration::from_hours(1),
         });
     }
+}
+
+#[tokio::test]
+async fn a_journal_that_lost_its_text_beside_a_finished_file_is_cleared_away() {
+    let world = World::new(MIB).await;
+    fs_err::write(world.path(), world.bytes()).expect("written");
+    let journal = world.path().with_added_extension("part.json");
+    fs_err::write(&journal, []).expect("written");
+    let look = world.transfer();
+    let standing = tokio::task::spawn_blocking(move || look.look()).await;
+    let standing = standing.expect("no panic").expect("it can be seen");
+    assert_eq!(standing, Standing::Partial, "there is something left to do");
+    let result = run(world.transfer()).await;
+    world.assert_recovered(&result);
+    assert_eq!(result.expect("checked above").how, How::Skipped);
 }
 
 /// Fetches until 24 MiB are there, then cancels.
@@ -392,4 +461,56 @@ async fn dropping_a_transfer_is_no_worse_than_a_kill() {
     };
     world.assert_recovered(&result);
     assert!(result.expect("checked above").resumed_bytes >= 24 * MIB);
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_named_and_left_alone() {
+    for suffix in ["", ".part", ".part.json"] {
+        let world = World::new(MIB).await;
+        let place = world
+            .folder
+            .path()
+            .join(format!("model.safetensors{suffix}"));
+        fs_err::create_dir(&place).expect("created");
+        fs_err::write(place.join("mine"), "mine").expect("written");
+        let error = run(world.transfer()).await.expect_err("there is no room");
+        assert!(
+            matches!(error.kind(), ErrorKind::InTheWay { path, obstacle: Obstacle::Directory } if *path == place),
+            "{}",
+            chain(&error)
+        );
+        assert_eq!((error.code(), error.hint().is_some()), ("io", true));
+        assert_eq!(fs_err::read(place.join("mine")).expect("kept"), b"mine");
+        assert_eq!(world.leases(), 0, "nothing was asked for");
+    }
+}
+
+#[tokio::test]
+async fn a_link_in_the_place_of_the_part_file_is_not_followed() {
+    let world = World::new(LEN).await;
+    let part = world.path().with_added_extension("part");
+    let aim = world.folder.path().join("aim");
+    fs_err::write(&aim, "untouched").expect("written");
+    std::os::unix::fs::symlink(&aim, &part).expect("linked");
+    let result = run(world.transfer()).await;
+    assert!(result.is_ok(), "a link that nobody vouches for is replaced");
+    fs_err::remove_file(world.path()).expect("removed");
+    // With a journal that vouches for a part file, it is somebody's trick or mistake.
+    world.events.lock().expect("no panic").clear();
+    cancelled(&world).await;
+    fs_err::remove_file(&part).expect("removed");
+    std::os::unix::fs::symlink(&aim, &part).expect("linked");
+    let error = run(world.transfer()).await.expect_err("not ours");
+    assert!(
+        matches!(
+            error.kind(),
+            ErrorKind::InTheWay {
+                obstacle: Obstacle::Link,
+                ..
+            }
+        ),
+        "{}",
+        chain(&error)
+    );
+    assert_eq!(fs_err::read(&aim).expect("kept"), b"untouched");
 }
