@@ -1,6 +1,7 @@
 //! End-to-end tests.
 
 mod arrows;
+mod bench_ab;
 mod config;
 mod decision;
 mod demo;
@@ -12,6 +13,7 @@ mod info;
 #[path = "../../crates/civitai-api/tests/it/leaves.rs"]
 mod leaves;
 mod login;
+mod monitor;
 mod payloads;
 mod resolve;
 mod rough;

@@ -10,7 +10,9 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::failure::Failure;
+use crate::run::{complaint, refuse_token};
 use crate::settings::Key;
+use crate::text::{Lang, Message};
 
 /// Find models of Civitai, fetch them, and prove that the bytes are the promised ones.
 #[derive(Debug, Parser)]
@@ -29,6 +31,7 @@ pub(crate) struct Cli {
 
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Settings and output")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 pub(crate) struct Global {
     /// Print one JSON object a line on standard output
     #[arg(long, global = true)]
@@ -86,6 +89,12 @@ pub(crate) struct Global {
     /// Longest wait a server may ask for, like 60s
     #[arg(long, global = true, value_name = "TIME")]
     pub(crate) max_wait: Option<String>,
+    /// Report how transfers and requests perform, at intervals and at the end
+    #[arg(long, global = true)]
+    pub(crate) monitor_performance: bool,
+    /// Time between two such reports: seconds, or like 2m [default: 10]
+    #[arg(long, global = true, value_name = "SECONDS")]
+    pub(crate) report_interval: Option<String>,
     /// Exists to be refused: what stands on a command line is visible to every user of the machine.
     #[arg(long, global = true, hide = true, num_args = 0..=1, value_name = "TOKEN", default_missing_value = "")]
     pub(crate) token: Option<String>,
@@ -107,14 +116,38 @@ impl Global {
             Key::Library => self.library.as_deref(),
             Key::LimitRate => self.limit_rate.as_deref(),
             Key::MaxWait => self.max_wait.as_deref(),
+            Key::MonitorPerformance => self.monitor_performance.then_some("true"),
             Key::Proxy => self.proxy.as_deref(),
+            Key::ReportInterval => self.report_interval.as_deref(),
             Key::TokenFile => self.token_file.as_deref(),
         }
     }
 }
 
+/// The flags of one arm of a comparison: what any command takes.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+struct Flags {
+    #[command(flatten)]
+    global: Global,
+}
+
+/// Reads the flags of an arm, which stand in the value of `flag`, separated by spaces.
+pub(crate) fn flags(flag: &str, text: &str, lang: Lang) -> Result<Global, Failure> {
+    let flags = Flags::try_parse_from(text.split_whitespace()).map_err(|error| {
+        Failure::usage(Message::BadFlag {
+            flag: flag.to_owned(),
+            problem: complaint(&error, lang),
+        })
+    })?;
+    refuse_token(&flags.global)?;
+    Ok(flags.global)
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Measure what settings are worth
+    Bench(BenchArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Show, change and check the settings
@@ -145,6 +178,40 @@ pub(crate) enum Verb {
     Sim(SimArgs),
     /// Say whose token is in use
     Whoami,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) action: BenchAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchAction {
+    /// Fetch a list of files, each with one of two settings, and say which is faster
+    Ab(AbArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AbArgs {
+    /// List of files, as for `fetch --list`
+    #[arg(value_name = "LIST")]
+    pub(crate) list: PathBuf,
+    /// Flags of the first setting, like "--connections 1"
+    #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
+    pub(crate) a: String,
+    /// Flags of the second setting, like "--connections 8"
+    #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
+    pub(crate) b: String,
+    /// Seed that decides which file is fetched how, to repeat a comparison [default: drawn]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Times the list is fetched, split anew each time
+    #[arg(long, default_value_t = 1, value_name = "N", hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: u32,
+    /// Directory for the files while they are measured [default: that of the system]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

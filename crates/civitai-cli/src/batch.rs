@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use civitai_download::digest::DigestSet;
 use civitai_download::{
-    Commits, Connections, Error, Existing, Expected, Limit, Place, Queue, Standing, Storage,
-    Target, Transfer, Unproved, UrlSource, Wait,
+    Commits, Connections, Error, Existing, Expected, Fetched, Limit, Place, Queue, Standing,
+    Storage, Target, Transfer, Unproved, UrlSource, Wait,
 };
 use civitai_security::FileName;
 use futures::stream::{self, Stream, StreamExt as _};
@@ -82,7 +82,7 @@ impl<'a> Batch<'a> {
             limit: settings
                 .limit_rate
                 .map(|rate| Arc::new(Limit::new(rate.get()))),
-            board: Arc::new(Board::new(Arc::clone(&session.printer))),
+            board: Arc::new(Board::new(session)),
             queue: Queue::new(settings.jobs()),
             commits: Commits::default(),
             names: Mutex::new(HashMap::new()),
@@ -114,6 +114,7 @@ impl<'a> Batch<'a> {
         if self.session.cancel.is_cancelled() {
             self.report.interrupted();
         }
+        self.session.end_monitor();
         Ok(self.report.finish())
     }
 
@@ -268,6 +269,17 @@ impl<'a> Batch<'a> {
             Err(error) => self
                 .report
                 .file(&FileLine::error(&wanted, &path, fetched_bytes, &error)),
+        }
+    }
+
+    /// Fetches one file as all are fetched, without a line about it, for who wants to know what that takes.
+    pub(crate) async fn bring(&self, wanted: &Wanted, path: &Path) -> Result<Fetched, Error> {
+        let (name, bytes) = (wanted.name.as_str(), wanted.expected.bytes);
+        let running = self.board.start(None, path.to_owned(), name, bytes);
+        let transfer = self.transfer(wanted, path).events(running.listener());
+        tokio::select! {
+            result = transfer.run(self.session.cancel.clone()) => result,
+            () = self.board.run() => unreachable!("the board never ends by itself"),
         }
     }
 

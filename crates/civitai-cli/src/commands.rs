@@ -1,5 +1,6 @@
 //! One module a verb.
 
+pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;

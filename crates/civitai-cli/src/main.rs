@@ -9,6 +9,7 @@ mod interrupt;
 mod links;
 mod logs;
 mod memory;
+mod monitor;
 mod network;
 mod printer;
 mod progress;

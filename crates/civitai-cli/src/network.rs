@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use civitai_api::Client;
+use civitai_api::{Builder, Client};
 use civitai_download::Storage;
 use civitai_reliability::RetryPolicy;
 use civitai_security::address::{AllowPrivate, Policy, Resolver};
@@ -53,10 +53,20 @@ pub(crate) fn retry(settings: &Settings) -> RetryPolicy {
 /// The client for the site, with the token that is configured.
 pub(crate) fn site(session: &Session) -> Result<Client, Failure> {
     let found = usable_token(&session.settings, &session.printer)?;
-    site_with(&session.settings, found.map(|found| found.token))
+    let token = found.map(|found| found.token);
+    let mut client = site_builder(&session.settings, token)?;
+    if let Some(monitor) = &session.monitor {
+        client = client.observe(monitor.observer());
+    }
+    client.build().map_err(|error| failure(&error))
 }
 
 pub(crate) fn site_with(settings: &Settings, token: Option<Secret>) -> Result<Client, Failure> {
+    let client = site_builder(settings, token)?;
+    client.build().map_err(|error| failure(&error))
+}
+
+fn site_builder(settings: &Settings, token: Option<Secret>) -> Result<Builder, Failure> {
     let mut client = Client::builder(builder(settings)?)
         .origin(settings.base_url.clone())
         .retry(retry(settings));
@@ -69,7 +79,7 @@ pub(crate) fn site_with(settings: &Settings, token: Option<Secret>) -> Result<Cl
     if let Some(token) = token {
         client = client.token(token);
     }
-    client.build().map_err(|error| failure(&error))
+    Ok(client)
 }
 
 /// The token for the site, unless a project's file would decide where it goes.

@@ -140,6 +140,13 @@ impl Printer {
         }
     }
 
+    /// Shows text on standard error, unless told to be quiet.
+    pub(crate) fn aside(&self, text: &str) {
+        if !self.quiet {
+            self.line(text);
+        }
+    }
+
     /// Says something only to those who asked for more with `-v`.
     pub(crate) fn detail(&self, message: &Message) {
         if self.verbosity > 0 {

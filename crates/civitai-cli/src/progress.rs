@@ -9,20 +9,24 @@ use civitai_download::Event;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use crate::monitor::{Monitor, Watched};
 use crate::printer::Printer;
+use crate::session::Session;
 use crate::text::{Message, size};
 
 /// All transfers under way. Listeners only store numbers; [`Board::run`] shows them.
 #[derive(Debug)]
 pub(crate) struct Board {
     printer: Arc<Printer>,
+    monitor: Option<Arc<Monitor>>,
     running: Mutex<Vec<Arc<Gauge>>>,
 }
 
 impl Board {
-    pub(crate) fn new(printer: Arc<Printer>) -> Self {
+    pub(crate) fn new(session: &Session) -> Self {
         Self {
-            printer,
+            printer: Arc::clone(&session.printer),
+            monitor: session.monitor.clone(),
             running: Mutex::new(Vec::new()),
         }
     }
@@ -58,6 +62,8 @@ impl Board {
         let is_watchable = total.is_none_or(|total| total > WORTH_A_BAR);
         let bar =
             (is_watchable && self.printer.draws_bars()).then(|| self.printer.bars().add(bar(name)));
+        let watched = self.monitor.as_ref();
+        let watched = watched.map(|monitor| monitor.watch(file_id, path.clone()));
         let gauge = Arc::new(Gauge {
             file_id,
             path,
@@ -79,6 +85,7 @@ impl Board {
         Running {
             board: Arc::clone(self),
             gauge,
+            watched,
         }
     }
 
@@ -95,6 +102,7 @@ impl Board {
 pub(crate) struct Running {
     board: Arc<Board>,
     gauge: Arc<Gauge>,
+    watched: Option<Watched>,
 }
 
 impl Running {
@@ -102,12 +110,16 @@ impl Running {
     pub(crate) fn listener(&self) -> impl Fn(Event) + Send + Sync + 'static {
         let gauge = Arc::clone(&self.gauge);
         let printer = Arc::clone(&self.board.printer);
-        move |event| match event {
-            Event::Waiting { holder } => printer.say(&Message::WaitingFor {
-                path: gauge.path.clone(),
-                holder,
-            }),
-            event => gauge.hear(event),
+        let watcher = self.watched.as_ref().map(Watched::listener);
+        move |event| {
+            if let Event::Waiting { holder } = event {
+                let path = gauge.path.clone();
+                printer.say(&Message::WaitingFor { path, holder });
+            }
+            gauge.hear(event);
+            if let Some(watcher) = &watcher {
+                watcher(event);
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::logs;
 use crate::memory;
+use crate::monitor::Monitor;
 use crate::printer::Printer;
 use crate::session::{Outcome, Session, Stop};
 use crate::settings::{Layers, Settings, Surroundings, Voice, When};
@@ -91,7 +92,7 @@ fn run_verb(cli: Cli, surroundings: Surroundings) -> Exit {
     }
 }
 
-fn refuse_token(global: &Global) -> Result<(), Failure> {
+pub(crate) fn refuse_token(global: &Global) -> Result<(), Failure> {
     match global.token {
         Some(_) => Err(Failure::usage(Message::TokenFlag).with_hint(Hint::KeepTokenOff)),
         None => Ok(()),
@@ -105,11 +106,7 @@ fn dispatch(
     layers: Result<Layers, Failure>,
     printer: &Arc<Printer>,
 ) -> Outcome {
-    let session = |settings| Session {
-        settings,
-        printer: Arc::clone(printer),
-        cancel: CancellationToken::new(),
-    };
+    let session = |settings| Session::new(settings, Arc::clone(printer), CancellationToken::new());
     match verb {
         Verb::Completions(args) => commands::completions::run(&args, printer),
         Verb::Man(args) => commands::man::run(&args, printer),
@@ -128,6 +125,7 @@ fn dispatch(
 
 fn run_with(verb: Verb, session: &Session) -> Outcome {
     match verb {
+        Verb::Bench(args) => with_runtime(session, commands::bench::run(args, session)),
         Verb::Demo => with_runtime(session, commands::demo::run(session)),
         Verb::Fetch(args) => with_runtime(session, commands::fetch::run(args, session)),
         Verb::Get(args) => with_runtime(session, commands::get::run(args, session)),
@@ -159,7 +157,9 @@ fn with_runtime(session: &Session, verb: impl Future<Output = Outcome>) -> Outco
         let outcome = tokio::select! {
             outcome = verb => outcome,
             () = overdue(&session.cancel) => Err(Failure::interrupted().into()),
+            () = report(session.monitor.as_deref()) => unreachable!("it never ends by itself"),
         };
+        session.end_monitor();
         watch.abort();
         outcome
     });
@@ -171,6 +171,13 @@ fn with_runtime(session: &Session, verb: impl Future<Output = Outcome>) -> Outco
 async fn overdue(cancel: &CancellationToken) {
     cancel.cancelled().await;
     tokio::time::sleep(interrupt::GRACE).await;
+}
+
+async fn report(monitor: Option<&Monitor>) {
+    match monitor {
+        Some(monitor) => monitor.run().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// What is known before the arguments are: enough to refuse them in the right form and language.
@@ -222,10 +229,7 @@ impl Early {
                 _ => Exit::Done,
             };
         }
-        let text = match self.voice.lang {
-            Lang::En => first_line(error),
-            Lang::Ja => misuse(error),
-        };
+        let text = complaint(error, self.voice.lang);
         let message = Message::BadArguments { text };
         let failure = Failure::usage(message).with_hint(match suggestion(error) {
             Some(word) => Hint::DidYouMean(word),
@@ -243,6 +247,14 @@ impl Early {
             let _ = error.print();
         }
         Exit::Usage
+    }
+}
+
+/// What is wrong with a command line, in one line.
+pub(crate) fn complaint(error: &clap::Error, lang: Lang) -> String {
+    match lang {
+        Lang::En => first_line(error),
+        Lang::Ja => misuse(error),
     }
 }
 

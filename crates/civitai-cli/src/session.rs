@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::monitor::Monitor;
 use crate::printer::{Printer, Unwritable};
 use crate::settings::Settings;
 
@@ -15,6 +16,43 @@ pub(crate) struct Session {
     pub(crate) settings: Settings,
     pub(crate) printer: Arc<Printer>,
     pub(crate) cancel: CancellationToken,
+    /// Who watches what everything costs, if anybody asked.
+    pub(crate) monitor: Option<Arc<Monitor>>,
+}
+
+impl Session {
+    pub(crate) fn new(
+        settings: Settings,
+        printer: Arc<Printer>,
+        cancel: CancellationToken,
+    ) -> Self {
+        let monitor = settings
+            .monitor
+            .map(|interval| Arc::new(Monitor::new(Arc::clone(&printer), interval)));
+        Self {
+            settings,
+            printer,
+            cancel,
+            monitor,
+        }
+    }
+
+    /// The same run with other settings.
+    pub(crate) fn with(&self, settings: Settings) -> Self {
+        Self {
+            settings,
+            printer: Arc::clone(&self.printer),
+            cancel: self.cancel.clone(),
+            monitor: self.monitor.clone(),
+        }
+    }
+
+    /// Tells the last word on performance, which comes before the sum of the run.
+    pub(crate) fn end_monitor(&self) {
+        if let Some(monitor) = &self.monitor {
+            monitor.finish();
+        }
+    }
 }
 
 /// Why a verb ended early.

@@ -53,7 +53,9 @@ keys! {
     Library "library" &["CIVITAI_LIBRARY"],
     LimitRate "limit-rate" &[],
     MaxWait "max-wait" &[],
+    MonitorPerformance "monitor-performance" &[],
     Proxy "proxy" &["HTTPS_PROXY", "https_proxy"],
+    ReportInterval "report-interval" &[],
     TokenFile "token-file" &[],
 }
 
@@ -87,11 +89,15 @@ pub(crate) struct Settings {
     pub(crate) no_proxy: Option<String>,
     pub(crate) allow_private_network: bool,
     pub(crate) max_wait: Duration,
+    /// How often performance is reported, if it is.
+    pub(crate) monitor: Option<Duration>,
     pub(crate) layers: Layers,
 }
 
 impl Settings {
     pub(crate) fn read(layers: Layers) -> Result<Self, Failure> {
+        let is_monitored = layers.parse(Key::MonitorPerformance, value::switch)?;
+        let report_interval = layers.parse(Key::ReportInterval, value::interval)?;
         Ok(Self {
             base_url: layers.parse(Key::BaseUrl, value::site)?,
             token_file: layers.path(Key::TokenFile),
@@ -106,6 +112,7 @@ impl Settings {
             no_proxy: layers.no_proxy().map(str::to_owned),
             allow_private_network: layers.parse(Key::AllowPrivateNetwork, value::switch)?,
             max_wait: layers.parse(Key::MaxWait, value::duration)?,
+            monitor: is_monitored.then_some(report_interval),
             layers,
         })
     }

@@ -4,6 +4,7 @@
 mod en;
 mod help;
 mod ja;
+mod measure;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::exit::Kind;
 use crate::settings::Bad;
 
 pub(crate) use help::{misuse, translate_help};
+pub(crate) use measure::{Heading, Measure, Verdict, ratio, seconds};
 
 /// A language messages exist in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -209,6 +211,8 @@ pub(crate) enum Message {
     ManyModels {
         link: String,
     },
+    /// About measurements.
+    Measure(Measure),
     ModelArchived,
     NameTaken {
         path: PathBuf,

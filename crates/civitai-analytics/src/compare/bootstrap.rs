@@ -22,7 +22,7 @@ pub enum Method {
     BootstrapT,
     /// Not at all: one value says nothing of others.
     None,
-    /// By Student's t distribution: two or three values can be drawn in too few ways.
+    /// By Student's t distribution: fewer than six values can be drawn in too few ways.
     StudentT,
 }
 
@@ -33,7 +33,7 @@ pub(super) fn interval(values: &[f64], seed: u64) -> (Method, Option<(f64, f64)>
         0 | 1 => (Method::None, None),
         // Values that are all the same leave no doubt, and nothing to divide by.
         _ if error == 0.0 => (Method::BootstrapT, Some((mean, mean))),
-        few @ (2 | 3) => {
+        few @ 2..6 => {
             let reach = STUDENT[few - 2] * error;
             (Method::StudentT, Some((mean - reach, mean + reach)))
         }
@@ -82,5 +82,5 @@ fn standard_error(values: &[f64]) -> f64 {
 /// Resamples beyond each end of the interval: half of what [`LEVEL`] leaves.
 const TAIL: usize = RESAMPLES / 40;
 
-/// The 97.5 % points of Student's t with one and two degrees of freedom.
-const STUDENT: [f64; 2] = [12.706_205, 4.302_653];
+/// The 97.5 % points of Student's t with one to four degrees of freedom.
+const STUDENT: [f64; 4] = [12.706_205, 4.302_653, 3.182_446, 2.776_445];

@@ -46,7 +46,7 @@ fn the_interval_holds_the_truth_about_as_often_as_it_says() {
     let even = |rng: &mut StdRng| 0.2 * normal(rng);
     // Most files take what they take, some take long: what a network does.
     let skewed = |rng: &mut StdRng| 0.1 * -(1.0 - rng.random::<f64>()).ln();
-    for (pairs, ratio) in [(6, 0.5), (12, 1.0), (30, 1.3)] {
+    for (pairs, ratio) in [(4, 2.0), (6, 0.5), (12, 1.0), (30, 1.3)] {
         for (name, covered) in [
             ("even", coverage(pairs, ratio, even)),
             ("skewed", coverage(pairs, ratio, skewed)),

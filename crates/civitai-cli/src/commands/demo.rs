@@ -169,11 +169,7 @@ impl Stage<'_> {
         let line = ["civitai-dl"].iter().chain(words);
         let cli = Cli::try_parse_from(line).expect("the words are constants");
         let settings = self.settings(cli.global)?;
-        let session = Session {
-            settings,
-            printer,
-            cancel,
-        };
+        let session = Session::new(settings, printer, cancel);
         match cli.verb {
             Verb::Get(args) => commands::get::run(args, &session).await,
             Verb::Resolve(args) => commands::resolve::run(&args, &session).await,

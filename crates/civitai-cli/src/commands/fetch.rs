@@ -21,7 +21,15 @@ use crate::text::{Lang, Message};
 
 pub(crate) async fn run(args: FetchArgs, session: &Session) -> Outcome {
     let rows = rows(&args, session.printer.lang())?;
-    let mut fetcher = Fetcher::new(&args, session)?;
+    let here = &session.settings.layers.surroundings().directory;
+    let output = args.output.as_deref().map(split).transpose()?;
+    let directory = match (&output, &args.to) {
+        (Some((parent, _)), _) => here.join(parent),
+        (None, Some(to)) => here.join(to),
+        (None, None) => here.clone(),
+    };
+    let output = output.map(|(_, name)| name);
+    let mut fetcher = Fetcher::new(directory, output, session)?;
     let wanted: Vec<_> = rows
         .into_iter()
         .map(|row| row.and_then(|row| fetcher.wanted(row)))
@@ -42,14 +50,22 @@ pub(crate) async fn run(args: FetchArgs, session: &Session) -> Outcome {
 }
 
 /// One address and what is said about its content.
-struct Row {
+#[derive(Clone, Debug)]
+pub(super) struct Row {
     address: String,
     name: Option<String>,
-    expected: Expected,
+    pub(super) expected: Expected,
+}
+
+impl Row {
+    /// The address without what must not be shown.
+    pub(super) fn shown(&self) -> String {
+        redact_text(&self.address).into_owned()
+    }
 }
 
 /// Makes transfers of rows.
-struct Fetcher<'a> {
+pub(super) struct Fetcher<'a> {
     session: &'a Session,
     directory: PathBuf,
     output: Option<FileName>,
@@ -59,27 +75,25 @@ struct Fetcher<'a> {
 }
 
 impl<'a> Fetcher<'a> {
-    fn new(args: &FetchArgs, session: &'a Session) -> Result<Self, Failure> {
-        let here = &session.settings.layers.surroundings().directory;
-        let output = args.output.as_deref().map(split).transpose()?;
-        let directory = match (&output, &args.to) {
-            (Some((parent, _)), _) => here.join(parent),
-            (None, Some(to)) => here.join(to),
-            (None, None) => here.clone(),
-        };
+    /// Files for `directory`, the only one of them under the name `output` if there is one.
+    pub(super) fn new(
+        directory: PathBuf,
+        output: Option<FileName>,
+        session: &'a Session,
+    ) -> Result<Self, Failure> {
         let token =
             network::usable_token(&session.settings, &session.printer)?.map(|found| found.token);
         Ok(Self {
             session,
             directory,
-            output: output.map(|(_, name)| name),
+            output,
             token,
             storages: Vec::new(),
         })
     }
 
-    fn wanted(&mut self, row: Row) -> Result<Wanted, Unfound> {
-        let shown = redact_text(&row.address).into_owned();
+    pub(super) fn wanted(&mut self, row: Row) -> Result<Wanted, Unfound> {
+        let shown = row.shown();
         let unfound = |failure| Unfound {
             link: shown.clone(),
             failure,
@@ -153,7 +167,7 @@ fn rows(args: &FetchArgs, lang: Lang) -> Result<Vec<Result<Row, Unfound>>, Failu
 }
 
 /// Reads a list. A bad line is reported in its place, and the rest goes on.
-fn list(path: &Path, lang: Lang) -> Result<Vec<Result<Row, Unfound>>, Failure> {
+pub(super) fn list(path: &Path, lang: Lang) -> Result<Vec<Result<Row, Unfound>>, Failure> {
     let mut text = String::new();
     let read = |mut from: Box<dyn std::io::Read>, text: &mut String| from.read_to_string(text);
     let from: Box<dyn std::io::Read> = if path == Path::new("-") {

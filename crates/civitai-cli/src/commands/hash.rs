@@ -28,6 +28,7 @@ pub(crate) async fn run(args: HashArgs, session: &Session) -> Outcome {
             break;
         }
     }
+    session.end_monitor();
     session.printer.sum(&outcomes)?;
     Ok(Exit::of_items(&outcomes))
 }

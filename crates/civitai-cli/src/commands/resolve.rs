@@ -48,6 +48,7 @@ pub(crate) async fn run(args: &ResolveArgs, session: &Session) -> Outcome {
         };
         outcomes.push(outcome?);
     }
+    session.end_monitor();
     printer.sum(&outcomes)?;
     Ok(Exit::of_items(&outcomes))
 }

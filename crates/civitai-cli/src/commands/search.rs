@@ -39,6 +39,7 @@ pub(crate) async fn run(args: SearchArgs, session: &Session) -> Outcome {
             None => break Err(Failure::interrupted()),
         }
     };
+    session.end_monitor();
     let completeness = listing.completeness();
     if printer.is_json() {
         let line = json!({ "count": count, "complete": completeness.is_complete(), "requests": listing.requests() });

@@ -193,6 +193,18 @@ impl Layers {
         Ok(layers)
     }
 
+    /// What is typed in `global` over these values.
+    pub(crate) fn over(&self, global: &Global) -> Self {
+        let mut layers = self.clone();
+        let typed = Key::ALL.iter().copied();
+        let typed = typed.filter_map(|key| Some((key, global.typed(key)?.to_owned())));
+        layers.values.extend(typed.map(|(key, text)| {
+            let origin = Origin::Flag;
+            (key, Raw { text, origin })
+        }));
+        layers
+    }
+
     fn add_file(&mut self, file: &ConfigFile, origin: &Origin) -> Result<(), Failure> {
         for (name, text) in file.settings()? {
             let key = Key::find(&name)
@@ -218,7 +230,7 @@ impl Layers {
         let text = |path: Option<PathBuf>| path.map(|path| path.to_string_lossy().into_owned());
         for key in Key::ALL.iter().copied() {
             let default = match key {
-                Key::AllowPrivateNetwork => Some("false".to_owned()),
+                Key::AllowPrivateNetwork | Key::MonitorPerformance => Some("false".to_owned()),
                 Key::BaseUrl => Some("https://civitai.com".to_owned()),
                 Key::Color | Key::Connections | Key::Jobs => Some("auto".to_owned()),
                 Key::DataDir => text(data_dir.clone()),
@@ -230,6 +242,8 @@ impl Layers {
                 Key::Layout => Some("comfyui".to_owned()),
                 Key::Library => text(library.clone()),
                 Key::MaxWait => Some("60s".to_owned()),
+                // Often enough to see a stall, seldom enough to read.
+                Key::ReportInterval => Some("10s".to_owned()),
                 Key::CaFile | Key::LimitRate | Key::Proxy | Key::TokenFile => None,
             };
             if let Some(text) = default {

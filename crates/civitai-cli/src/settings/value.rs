@@ -120,6 +120,17 @@ pub(super) fn duration(text: &str) -> Result<Duration, Bad> {
     Duration::try_from(span).map_err(|_| bad())
 }
 
+/// A time that is worth waiting for: seconds, also broken ones, or what [`duration`] reads, but no less than 100 ms.
+pub(super) fn interval(text: &str) -> Result<Duration, Bad> {
+    let seconds = text.parse().ok().map(Duration::try_from_secs_f64);
+    match seconds.unwrap_or_else(|| Ok(duration(text).unwrap_or_default())) {
+        Ok(interval) if interval >= SHORTEST_INTERVAL => Ok(interval),
+        _ => Err(Bad::NotATime {
+            text: text.to_owned(),
+        }),
+    }
+}
+
 pub(super) fn switch(text: &str) -> Result<bool, Bad> {
     match text {
         "true" => Ok(true),
@@ -177,6 +188,9 @@ fn masked(text: &str) -> String {
         None => civitai_security::redact_text(text).into_owned(),
     }
 }
+
+/// More often than this nobody can read, and no rate can be told.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Beyond this a number is a typing error, not a wish.
 const MOST_PARALLEL: usize = 64;

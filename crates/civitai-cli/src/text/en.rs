@@ -2,7 +2,7 @@
 
 use civitai_download::Verified;
 
-use super::{Hint, Label, Message, paths, size, span, tenths};
+use super::{Hint, Label, Lang, Message, paths, size, span, tenths};
 use crate::batch::Action;
 use crate::exit::Kind;
 use crate::settings::Bad;
@@ -121,6 +121,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::LoggedIn { user, site } => format!("logged in to {site} as {user}"),
         Message::LoggedOut { site } => format!("the token for {site} is forgotten"),
         Message::ManyModels { link } => format!("{link} means many models, not one"),
+        Message::Measure(measure) => measure.say(Lang::En),
         Message::ModelArchived => "the model is archived and cannot be downloaded".to_owned(),
         Message::NameTaken { path } => {
             format!("a different file is already at {}", path.display())

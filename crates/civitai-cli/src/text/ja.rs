@@ -3,7 +3,7 @@
 use civitai_api::Gap;
 use civitai_download::Verified;
 
-use super::{Hint, Label, Message, paths, size, span, tenths};
+use super::{Hint, Label, Lang, Message, paths, size, span, tenths};
 use crate::batch::Action;
 use crate::exit::Kind;
 use crate::settings::Bad;
@@ -95,6 +95,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::LoggedIn { user, site } => format!("{site} に {user} としてログインしました"),
         Message::LoggedOut { site } => format!("{site} のトークンを削除しました"),
         Message::ManyModels { link } => format!("{link} は一つのモデルではなく、複数のモデルを指します"),
+        Message::Measure(measure) => measure.say(Lang::Ja),
         Message::ModelArchived => "モデルはアーカイブされており、ダウンロードできません".to_owned(),
         Message::NameTaken { path } => format!("{} には別のファイルがあります", path.display()),
         Message::NoCertificate { path } => format!("{} に証明書がありません", path.display()),
