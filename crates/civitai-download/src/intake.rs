@@ -229,7 +229,10 @@ impl Intake {
         let mut state = self.state();
         match fed {
             Ok(()) => state.front.give_back(hasher),
-            Err(error) => state.failure = Some(error.into()),
+            Err(error) => {
+                state.failure = Some(error.into());
+                state.front.give_up();
+            }
         }
     }
 }

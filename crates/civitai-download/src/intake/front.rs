@@ -123,6 +123,17 @@ impl Front {
         self.hasher = Some(hasher);
     }
 
+    /// Hashes nothing any more, because bytes could not be read: nobody waits for their turn.
+    pub(super) fn give_up(&mut self) {
+        self.end = u64::MAX;
+        for piece in self.pieces.drain(..) {
+            if let Piece::AtHand(_, receipt) = piece {
+                // Nobody waits when the transfer was dropped.
+                let _ = receipt.send(Ok(()));
+            }
+        }
+    }
+
     pub(super) fn restart(&mut self) {
         *self = Self::new(self.set);
     }
