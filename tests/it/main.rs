@@ -20,5 +20,7 @@ mod rough;
 mod search;
 mod secrets;
 mod threat_model;
+mod together;
+mod trouble;
 mod usage;
 mod user;
