@@ -2,9 +2,11 @@
 
 mod arrows;
 mod bench_ab;
+mod bulk;
 mod config;
 mod decision;
 mod demo;
+mod failsafe;
 mod fetch;
 mod fronts;
 mod get;

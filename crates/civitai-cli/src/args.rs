@@ -8,6 +8,7 @@ use civitai_api::{FileFormat, UnknownName};
 use civitai_download::Wait;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
+use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::run::{complaint, refuse_token};
@@ -95,6 +96,12 @@ pub(crate) struct Global {
     /// Time between two such reports: seconds, or like 2m [default: 10]
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(crate) report_interval: Option<String>,
+    /// Fetch one file at a time over one connection
+    #[arg(long, global = true)]
+    pub(crate) force_sync_mode: bool,
+    /// Turn on features that are still being tried out
+    #[arg(long, global = true)]
+    pub(crate) enable_experimental_performance: bool,
     /// Exists to be refused: what stands on a command line is visible to every user of the machine.
     #[arg(long, global = true, hide = true, num_args = 0..=1, value_name = "TOKEN", default_missing_value = "")]
     pub(crate) token: Option<String>,
@@ -110,6 +117,10 @@ impl Global {
             Key::Color => self.color.as_deref(),
             Key::Connections => self.connections.as_deref(),
             Key::DataDir => self.data_dir.as_deref(),
+            Key::EnableExperimentalPerformance => {
+                self.enable_experimental_performance.then_some("true")
+            }
+            Key::ForceSyncMode => self.force_sync_mode.then_some("true"),
             Key::Jobs => self.jobs.as_deref(),
             Key::Lang => self.lang.as_deref(),
             Key::Layout => self.layout.as_deref(),
@@ -148,6 +159,8 @@ pub(crate) fn flags(flag: &str, text: &str, lang: Lang) -> Result<Global, Failur
 pub(crate) enum Verb {
     /// Measure what settings are worth
     Bench(BenchArgs),
+    /// Fetch many links in a job that survives a kill and a reboot
+    Bulk(BulkArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Show, change and check the settings
@@ -212,6 +225,75 @@ pub(crate) struct AbArgs {
     /// Directory for the files while they are measured [default: that of the system]
     #[arg(long, value_name = "DIR")]
     pub(crate) to: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BulkArgs {
+    #[command(subcommand)]
+    pub(crate) action: BulkAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BulkAction {
+    /// Give a job up
+    Cancel(JobArgs),
+    /// List all jobs
+    List,
+    /// Stop a job, to go on later
+    Pause(JobArgs),
+    /// Go on with a paused job, in the background
+    Resume(JobArgs),
+    /// Try again what failed or was cancelled, in the background
+    Retry(JobArgs),
+    /// Make a job of links and run it
+    Run(Box<BulkRunArgs>),
+    /// Show a job and what became of each link
+    Show(JobArgs),
+    /// Run waiting jobs until none is left
+    #[command(hide = true)]
+    Supervise,
+    /// Wait for the end of a job
+    Wait(JobArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct JobArgs {
+    /// Id of the job, as `bulk list` shows it
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BulkRunArgs {
+    #[command(flatten)]
+    pub(crate) links: Links,
+    /// How files share the time: sequential, parallel or adaptive
+    #[arg(
+        long,
+        value_name = "STRATEGY",
+        default_value = "adaptive",
+        hide_default_value = true
+    )]
+    pub(crate) strategy: String,
+    /// What may be spent for speed: speed, efficiency, minimal or adaptive
+    #[arg(
+        long,
+        value_name = "MODE",
+        default_value = "adaptive",
+        hide_default_value = true
+    )]
+    pub(crate) mode: String,
+    /// Name of the job, for people
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Run in the background, also when this terminal is closed
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Replace a different file of the same name, once the new one is verified
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) choose: Choose,
 }
 
 #[derive(Args, Debug)]
@@ -295,10 +377,20 @@ pub(crate) struct FetchArgs {
 }
 
 #[derive(Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 pub(crate) struct GetArgs {
     #[command(flatten)]
     pub(crate) links: Links,
+    #[command(flatten)]
+    pub(crate) choose: Choose,
+    #[command(flatten)]
+    pub(crate) care: Care,
+}
+
+/// Which files of a link are wanted, where they go, and what is accepted. A job keeps it in this form.
+#[derive(Args, Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
+pub(crate) struct Choose {
     /// Directory for the files, without any layout
     #[arg(long, value_name = "DIR")]
     pub(crate) to: Option<PathBuf>,
@@ -340,8 +432,6 @@ pub(crate) struct GetArgs {
     /// Accept content that a scan finds unsafe
     #[arg(long)]
     pub(crate) accept_unsafe: bool,
-    #[command(flatten)]
-    pub(crate) care: Care,
 }
 
 /// How careful a download is.

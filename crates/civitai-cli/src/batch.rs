@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use civitai_download::digest::DigestSet;
 use civitai_download::{
-    Commits, Connections, Error, Existing, Expected, Fetched, Limit, Place, Queue, Standing,
-    Storage, Target, Transfer, Unproved, UrlSource, Wait,
+    Commits, Connections, Error, Existing, Expected, Fetched, Limit, Mode, Place, Queue, Standing,
+    Storage, Target, Transfer, Turn, Unproved, UrlSource, Wait,
 };
 use civitai_security::FileName;
 use futures::stream::{self, Stream, StreamExt as _};
@@ -17,8 +17,12 @@ use futures::stream::{self, Stream, StreamExt as _};
 use self::report::{FileLine, Report};
 use crate::exit::Kind;
 use crate::failure::Failure;
+use crate::features;
+use crate::job::Side;
 use crate::network;
+use crate::patience::{Borne, Patience};
 use crate::progress::Board;
+use crate::safeguard::{Safeguard, Way};
 use crate::session::{Outcome, Session};
 use crate::settings::{Amount, Settings};
 use crate::text::{Hint, Message};
@@ -27,6 +31,8 @@ pub(crate) use self::report::{Action, Ids};
 
 /// One file somebody asked for.
 pub(crate) struct Wanted {
+    /// The item of a job that led here.
+    pub(crate) item: Option<u32>,
     /// The link or address it was asked for by, without any token.
     pub(crate) link: String,
     pub(crate) ids: Ids,
@@ -47,6 +53,8 @@ impl Wanted {
 
 /// A link that led to no file.
 pub(crate) struct Unfound {
+    /// The item of a job.
+    pub(crate) item: Option<u32>,
     pub(crate) link: String,
     pub(crate) failure: Failure,
 }
@@ -58,6 +66,7 @@ pub(crate) struct Rules {
     pub(crate) existing: Existing,
     pub(crate) unproved: Unproved,
     pub(crate) wait: Wait,
+    pub(crate) mode: Mode,
     pub(crate) dry_run: bool,
 }
 
@@ -71,6 +80,8 @@ pub(crate) struct Batch<'a> {
     commits: Commits,
     names: Mutex<HashMap<(PathBuf, String), String>>,
     report: Report<'a>,
+    side: Option<Side>,
+    guard: Safeguard,
 }
 
 impl<'a> Batch<'a> {
@@ -87,7 +98,16 @@ impl<'a> Batch<'a> {
             commits: Commits::default(),
             names: Mutex::new(HashMap::new()),
             report: Report::new(&session.printer),
+            side: None,
+            guard: Safeguard::new(session),
         }
+    }
+
+    /// Works for a job: it is told what happens, and bears what it can.
+    pub(crate) fn beside(mut self, side: Side) -> Self {
+        self.report.beside(side.notes.clone());
+        self.side = Some(side);
+        self
     }
 
     /// Plans what comes, in order, and fetches it as the queue lets it. Every item gets its line, and the last line is
@@ -111,6 +131,7 @@ impl<'a> Batch<'a> {
             () = all => {}
             () = self.board.run() => unreachable!("the board never ends by itself"),
         }
+        self.guard.keep().await;
         if self.session.cancel.is_cancelled() {
             self.report.interrupted();
         }
@@ -132,7 +153,9 @@ impl<'a> Batch<'a> {
         claimed: Vec<Result<(Wanted, Claim), Unfound>>,
     ) -> Vec<Result<(Wanted, Found), Unfound>> {
         let transfers = claimed.iter().map(|claimed| match claimed {
-            Ok((wanted, Claim::Ours)) => Some(self.transfer(wanted, &wanted.path(&wanted.name))),
+            Ok((wanted, Claim::Ours)) => {
+                Some(self.transfer(wanted, &wanted.path(&wanted.name), Way::Fast))
+            }
             _ => None,
         });
         let looked = look(transfers.collect()).await;
@@ -194,8 +217,8 @@ impl<'a> Batch<'a> {
         if let Some(id) = wanted.ids.file_id {
             let name = wanted.name.with_id(id.into());
             let claim = self.claim(wanted, &name);
-            let transfer =
-                matches!(claim, Claim::Ours).then(|| self.transfer(wanted, &wanted.path(&name)));
+            let transfer = matches!(claim, Claim::Ours)
+                .then(|| self.transfer(wanted, &wanted.path(&name), Way::Fast));
             let looked = look(vec![transfer]).await.pop().flatten();
             if let Some(found) = self.try_name(wanted, &name, claim, looked) {
                 return found;
@@ -257,39 +280,89 @@ impl<'a> Batch<'a> {
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
+        let mut turn = Some(turn);
+        let outcome = loop {
+            let turn = match turn.take() {
+                Some(turn) => turn,
+                None => self.queue.place(wanted.expected.bytes).turn().await,
+            };
+            // Taken after the turn and let go before the next one, so that nobody waits in a circle.
+            let lane = self.guard.lane().await;
+            let (result, fetched_bytes) = self.attempt(&wanted, &path, &name, lane.way, turn).await;
+            self.guard.ended(lane.way.taken(), &result).await;
+            drop(lane);
+            let error = match result {
+                Ok(fetched) => break FileLine::fetched(&wanted, &fetched),
+                Err(error) => error,
+            };
+            match self.bear(&error).await {
+                None => break FileLine::error(&wanted, &path, fetched_bytes, &error),
+                Some(Borne::Not(failure)) => {
+                    break FileLine::failed(&wanted, &path, fetched_bytes, failure);
+                }
+                Some(Borne::Over) => {}
+            }
+        };
+        self.report.file(&outcome);
+    }
+
+    /// One transfer, and how many bytes it brought.
+    async fn attempt(
+        &self,
+        wanted: &Wanted,
+        path: &Path,
+        name: &str,
+        way: Way,
+        turn: Turn,
+    ) -> (Result<Fetched, Error>, u64) {
         let (id, bytes) = (wanted.ids.file_id, wanted.expected.bytes);
-        let running = self.board.start(id, path.clone(), &name, bytes);
-        let transfer = self.transfer(&wanted, &path).turn(turn);
+        let running = self.board.start(id, path.to_owned(), name, bytes);
+        let transfer = self.transfer(wanted, path, way).turn(turn);
         let transfer = transfer.events(running.listener());
         let result = transfer.run(self.session.cancel.clone()).await;
-        let fetched_bytes = running.fetched_bytes();
-        drop(running);
-        match result {
-            Ok(fetched) => self.report.file(&FileLine::fetched(&wanted, &fetched)),
-            Err(error) => self
-                .report
-                .file(&FileLine::error(&wanted, &path, fetched_bytes, &error)),
-        }
+        (result, running.fetched_bytes())
+    }
+
+    /// Waits, for a job, until the server will hear of it again.
+    async fn bear(&self, error: &Error) -> Option<Borne> {
+        let failure = network::download_failure(error);
+        let side = self.side.as_ref().filter(|_| Patience::is_for(&failure))?;
+        Some(side.patience.bear(failure, error.retry_after()).await)
     }
 
     /// Fetches one file as all are fetched, without a line about it, for who wants to know what that takes.
     pub(crate) async fn bring(&self, wanted: &Wanted, path: &Path) -> Result<Fetched, Error> {
         let (name, bytes) = (wanted.name.as_str(), wanted.expected.bytes);
         let running = self.board.start(None, path.to_owned(), name, bytes);
-        let transfer = self.transfer(wanted, path).events(running.listener());
+        let lane = self.guard.lane().await;
+        let transfer = self.transfer(wanted, path, lane.way);
+        let transfer = transfer.events(running.listener());
         tokio::select! {
             result = transfer.run(self.session.cancel.clone()) => result,
             () = self.board.run() => unreachable!("the board never ends by itself"),
         }
     }
 
-    fn transfer(&self, wanted: &Wanted, path: &Path) -> Transfer {
+    fn transfer(&self, wanted: &Wanted, path: &Path, way: Way) -> Transfer {
         let settings = &self.session.settings;
+        let is_wide = way == Way::Experimental && features::WIDE.is_on(settings);
+        let mode = match self.rules.mode {
+            Mode::Adaptive if is_wide => Mode::Speed,
+            mode => mode,
+        };
+        let (storage, connections) = match way {
+            Way::Experimental | Way::Fast => (wanted.storage.clone(), connections(settings)),
+            Way::Safe => (
+                wanted.storage.clone().without_small(),
+                Connections::AtMost(1),
+            ),
+        };
         let target =
             Target::new(path, wanted.identity.clone()).with_expected(wanted.expected.clone());
-        let transfer = Transfer::new(wanted.storage.clone(), Arc::clone(&wanted.source), target)
+        let transfer = Transfer::new(storage, Arc::clone(&wanted.source), target)
             .digests(self.rules.digests)
-            .connections(connections(settings))
+            .mode(mode)
+            .connections(connections)
             .retry(network::retry(settings).with_max_elapsed(std::time::Duration::MAX))
             .existing(self.rules.existing)
             .unproved(self.rules.unproved)

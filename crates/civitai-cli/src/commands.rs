@@ -1,6 +1,7 @@
 //! One module a verb.
 
 pub(crate) mod bench;
+pub(crate) mod bulk;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;

@@ -14,7 +14,7 @@ use crate::text::{Hint, Lang, Message};
 pub(crate) struct Failure {
     pub(crate) kind: Kind,
     detail: Detail,
-    hint: Option<Hint>,
+    hint: Option<Box<Hint>>,
 }
 
 /// Our own sentences exist in both languages; what a library says is English and gets a translated headline.
@@ -29,7 +29,7 @@ impl Failure {
         Self {
             kind,
             detail: Detail::Own(Box::new(message)),
-            hint: Hint::for_kind(kind),
+            hint: Hint::for_kind(kind).map(Box::new),
         }
     }
 
@@ -55,7 +55,7 @@ impl Failure {
         Self {
             kind,
             detail: Detail::Library(chain(error)),
-            hint: Hint::for_kind(kind),
+            hint: Hint::for_kind(kind).map(Box::new),
         }
     }
 
@@ -75,7 +75,7 @@ impl Failure {
     }
 
     pub(crate) fn with_hint(mut self, hint: Hint) -> Self {
-        self.hint = Some(hint);
+        self.hint = Some(Box::new(hint));
         self
     }
 

@@ -11,7 +11,7 @@ use crate::printer::Printer;
 use crate::text::Message;
 
 /// How long a verb may take to leave things in order after the first Ctrl-C.
-pub(crate) const GRACE: Duration = Duration::from_millis(950);
+pub(crate) const GRACE: Duration = Duration::from_millis(850);
 
 /// Cancels `cancel` at the first signal and ends the process at the second. Never returns by itself.
 pub(crate) async fn watch(cancel: CancellationToken, printer: Arc<Printer>) -> std::io::Result<()> {

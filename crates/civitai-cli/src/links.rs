@@ -32,7 +32,8 @@ pub(crate) fn expand(words: &[String], origin: &Url, lang: Lang) -> Vec<Entry> {
         .collect()
 }
 
-fn of_link(text: &str, origin: &Url) -> Entry {
+/// Reads one link that is written out.
+pub(crate) fn of_link(text: &str, origin: &Url) -> Entry {
     match Link::parse_with(text, Some(origin)) {
         Ok(link) => Entry {
             text: link.input().to_owned(),

@@ -172,20 +172,27 @@ impl Printer {
 
     /// Tells a failure and its hint to people; JSON readers get it from [`Self::record`].
     pub(crate) fn fail(&self, failure: &Failure) {
-        self.fail_with(&failure.message(self.lang), failure);
+        self.fail_told(
+            None,
+            &failure.message(self.lang),
+            failure.hint(self.lang).as_deref(),
+        );
     }
 
     /// The same for one of several items.
     pub(crate) fn fail_item(&self, item: &str, failure: &Failure) {
-        self.fail_with(&format!("{item}: {}", failure.message(self.lang)), failure);
+        let (message, hint) = (failure.message(self.lang), failure.hint(self.lang));
+        self.fail_told(Some(item), &message, hint.as_deref());
     }
 
-    fn fail_with(&self, text: &str, failure: &Failure) {
-        self.line(&format!(
-            "{RED}{}:{RESET} {text}",
-            Label::Error.say(self.lang)
-        ));
-        if let Some(hint) = failure.hint(self.lang) {
+    /// The same for words that another run has found.
+    pub(crate) fn fail_told(&self, item: Option<&str>, message: &str, hint: Option<&str>) {
+        let label = Label::Error.say(self.lang);
+        match item {
+            Some(item) => self.line(&format!("{RED}{label}:{RESET} {item}: {message}")),
+            None => self.line(&format!("{RED}{label}:{RESET} {message}")),
+        }
+        if let Some(hint) = hint {
             self.line(&format!(
                 "{CYAN}{}:{RESET} {hint}",
                 Label::Hint.say(self.lang)

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{Cli, Global, Verb};
 use crate::commands;
+use crate::emergency::Emergency;
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::interrupt;
@@ -116,7 +117,10 @@ fn dispatch(
                 Ok(settings) => (settings, None),
                 Err(failure) => (Settings::read(bare)?, Some(failure)),
             };
-            let session = session(settings);
+            let session = Session {
+                emergency: Emergency::ignored(),
+                ..session(settings)
+            };
             with_runtime(&session, commands::doctor::run(args, &session, complaint))
         }
         verb => run_with(verb, &session(Settings::read(layers?)?)),
@@ -124,8 +128,10 @@ fn dispatch(
 }
 
 fn run_with(verb: Verb, session: &Session) -> Outcome {
+    session.emergency.refuse()?;
     match verb {
         Verb::Bench(args) => with_runtime(session, commands::bench::run(args, session)),
+        Verb::Bulk(args) => with_runtime(session, commands::bulk::run(args.action, session)),
         Verb::Demo => with_runtime(session, commands::demo::run(session)),
         Verb::Fetch(args) => with_runtime(session, commands::fetch::run(args, session)),
         Verb::Get(args) => with_runtime(session, commands::get::run(args, session)),
@@ -154,6 +160,8 @@ fn with_runtime(session: &Session, verb: impl Future<Output = Outcome>) -> Outco
             session.cancel.clone(),
             Arc::clone(&session.printer),
         ));
+        let (emergency, cancel) = (session.emergency.clone(), session.cancel.clone());
+        let guard = tokio::spawn(emergency.watch(cancel, Arc::clone(&session.printer)));
         let outcome = tokio::select! {
             outcome = verb => outcome,
             () = overdue(&session.cancel) => Err(Failure::interrupted().into()),
@@ -161,7 +169,12 @@ fn with_runtime(session: &Session, verb: impl Future<Output = Outcome>) -> Outco
         };
         session.end_monitor();
         watch.abort();
-        outcome
+        guard.abort();
+        match (outcome, session.emergency.found()) {
+            // What ends well when it is told to end has still been stopped.
+            (Ok(_), Some(_)) => Ok(Exit::Interrupted),
+            (outcome, _) => outcome,
+        }
     });
     // A thread that is still reading a file must not hold the process back.
     runtime.shutdown_background();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::emergency::Emergency;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::monitor::Monitor;
@@ -11,13 +12,14 @@ use crate::printer::{Printer, Unwritable};
 use crate::settings::Settings;
 
 /// One run of the program: its settings, its voice, and the wish to stop.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) settings: Settings,
     pub(crate) printer: Arc<Printer>,
     pub(crate) cancel: CancellationToken,
     /// Who watches what everything costs, if anybody asked.
     pub(crate) monitor: Option<Arc<Monitor>>,
+    pub(crate) emergency: Emergency,
 }
 
 impl Session {
@@ -29,21 +31,25 @@ impl Session {
         let monitor = settings
             .monitor
             .map(|interval| Arc::new(Monitor::new(Arc::clone(&printer), interval)));
+        let emergency = Emergency::of(&settings);
         Self {
             settings,
             printer,
             cancel,
             monitor,
+            emergency,
         }
     }
 
     /// The same run with other settings.
     pub(crate) fn with(&self, settings: Settings) -> Self {
+        let emergency = self.emergency.also_of(&settings);
         Self {
             settings,
             printer: Arc::clone(&self.printer),
             cancel: self.cancel.clone(),
             monitor: self.monitor.clone(),
+            emergency,
         }
     }
 

@@ -2,6 +2,7 @@
 //! was written, so that a wrong one is named by its place.
 
 pub(crate) mod file;
+pub(crate) mod kept;
 mod layer;
 pub(crate) mod token;
 mod value;
@@ -47,6 +48,8 @@ keys! {
     Color "color" &[],
     Connections "connections" &[],
     DataDir "data-dir" &["CIVITAI_DATA_DIR"],
+    EnableExperimentalPerformance "enable-experimental-performance" &[],
+    ForceSyncMode "force-sync-mode" &[],
     Jobs "jobs" &[],
     Lang "lang" &[],
     Layout "layout" &["CIVITAI_LAYOUT"],
@@ -73,7 +76,7 @@ impl Key {
 }
 
 /// Every setting, read and checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) base_url: Url,
     pub(crate) token_file: Option<PathBuf>,
@@ -91,6 +94,9 @@ pub(crate) struct Settings {
     pub(crate) max_wait: Duration,
     /// How often performance is reported, if it is.
     pub(crate) monitor: Option<Duration>,
+    pub(crate) experimental: bool,
+    /// Whether the safe path is taken whatever the failsafe says.
+    pub(crate) force_sync: bool,
     pub(crate) layers: Layers,
 }
 
@@ -113,6 +119,8 @@ impl Settings {
             allow_private_network: layers.parse(Key::AllowPrivateNetwork, value::switch)?,
             max_wait: layers.parse(Key::MaxWait, value::duration)?,
             monitor: is_monitored.then_some(report_interval),
+            experimental: layers.parse(Key::EnableExperimentalPerformance, value::switch)?,
+            force_sync: layers.parse(Key::ForceSyncMode, value::switch)?,
             layers,
         })
     }

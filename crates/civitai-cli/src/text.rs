@@ -1,6 +1,7 @@
 //! Everything the program says, in English and Japanese. A message is data; each language is one exhaustive `match`,
 //! so a sentence that exists in one language only does not compile.
 
+mod bulk;
 mod en;
 mod help;
 mod ja;
@@ -18,6 +19,7 @@ use crate::batch::Action;
 use crate::exit::Kind;
 use crate::settings::Bad;
 
+pub(crate) use bulk::{Bulk, item_word, state_word};
 pub(crate) use help::{misuse, translate_help};
 pub(crate) use measure::{Heading, Measure, Verdict, ratio, seconds};
 
@@ -111,6 +113,8 @@ pub(crate) enum Message {
         path: PathBuf,
         problem: String,
     },
+    /// About jobs, the emergency stop and the safe path.
+    Bulk(Bulk),
     ConfigFine {
         path: PathBuf,
     },
@@ -337,6 +341,8 @@ impl Message {
 pub(crate) enum Hint {
     /// What a user can do about an error of this kind, whatever its cause.
     Kind(Kind),
+    /// About jobs, the emergency stop and the safe path.
+    Bulk(Bulk),
     /// When the server will listen again.
     ComeBackIn(Duration),
     /// The word that was probably meant.
@@ -389,6 +395,7 @@ pub(crate) enum Label {
     Creator,
     Derivatives,
     Disabled,
+    Done,
     Download,
     Downloads,
     EarlyAccess,
@@ -396,6 +403,7 @@ pub(crate) enum Label {
     File,
     Fine,
     Hint,
+    Job,
     Level,
     Licence,
     Model,

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fs_err as fs;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::disk;
@@ -104,6 +105,11 @@ impl Jobs {
         self.connection
             .pragma_update(None, "synchronous", "full")
             .and_then(|()| self.connection.pragma_update(None, "foreign_keys", true))
+            // What is committed is safe in the log; moving it on must not hold up a process that has to stop.
+            .and_then(|()| {
+                let lazy = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+                self.connection.set_db_config(lazy, true).map(drop)
+            })
             .map_err(store)
     }
 

@@ -85,6 +85,15 @@ impl Storage {
         Ok(Self { small, ..self })
     }
 
+    /// Takes the second client away again: every file comes over HTTP/1.1.
+    #[must_use]
+    pub fn without_small(self) -> Self {
+        Self {
+            small: None,
+            ..self
+        }
+    }
+
     /// The way to a file of which such a length is promised.
     pub(crate) fn for_size(&self, bytes: Option<u64>) -> Self {
         let small = self.small.clone().filter(|_| bytes.is_some_and(is_small));

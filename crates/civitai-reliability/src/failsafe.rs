@@ -33,6 +33,20 @@ pub struct Limits {
     pub streak: u32,
 }
 
+impl Limits {
+    /// The limits at which experiments end, well before the fast path does: what is being tried out is the first to be
+    /// suspected.
+    pub fn of_experiments() -> Self {
+        Self {
+            errors_percent: 2,
+            timeouts_percent: 0,
+            minimum: 10,
+            repeats: 2,
+            streak: 2,
+        }
+    }
+}
+
 impl Default for Limits {
     /// More than 5 % errors or 1 % timeouts of at least twenty, twice at least; three failures in a row.
     fn default() -> Self {
@@ -222,8 +236,12 @@ impl Failsafe {
 
     /// Returns which path to take at `at`.
     pub fn course(&self, at: Duration) -> Course {
+        self.course_within(at, &self.limits)
+    }
+
+    /// Returns the same for other limits.
+    pub fn course_within(&self, at: Duration, limits: &Limits) -> Course {
         let now = minute(at);
-        let limits = &self.limits;
         let mut counts = Counts::default();
         for (_, minute) in self
             .minutes

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use civitai_download::jobs::Outcome;
 use civitai_download::{Error, ErrorKind, Fetched, How, Standing, Verified};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -11,9 +12,10 @@ use serde_json::{Value, json};
 use super::{Unfound, Wanted};
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
+use crate::job::{self, Ending, Notes};
 use crate::network;
 use crate::printer::Printer;
-use crate::text::Message;
+use crate::text::{Lang, Message};
 
 /// Civitai's numbers for a file; none for a file from elsewhere.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,8 +49,7 @@ impl Action {
 }
 
 /// What became of a file.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Status {
     Downloaded,
     Resumed,
@@ -58,9 +59,23 @@ pub(crate) enum Status {
     Interrupted,
 }
 
+impl Status {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Downloaded => "downloaded",
+            Self::Resumed => "resumed",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+            Self::Quarantined => "quarantined",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// The outcome of one file.
 #[derive(Debug)]
 pub(super) struct FileLine {
+    item: Option<u32>,
     link: String,
     status: Status,
     ids: Ids,
@@ -77,6 +92,7 @@ pub(super) struct FileLine {
 impl FileLine {
     pub(super) fn fetched(wanted: &Wanted, fetched: &Fetched) -> Self {
         Self {
+            item: wanted.item,
             link: wanted.link.clone(),
             status: match fetched.how {
                 How::Downloaded => Status::Downloaded,
@@ -107,6 +123,7 @@ impl FileLine {
             Status::Failed
         };
         Self {
+            item: wanted.item,
             link: wanted.link.clone(),
             status,
             ids: wanted.ids,
@@ -147,6 +164,7 @@ impl FileLine {
             Status::Failed
         };
         Self {
+            item: unfound.item,
             link: unfound.link.clone(),
             status,
             ids: Ids::default(),
@@ -161,10 +179,26 @@ impl FileLine {
         }
     }
 
+    /// How a job keeps it.
+    fn ending(&self, lang: Lang) -> Ending {
+        if self.status == Status::Interrupted {
+            return Ending::Interrupted;
+        }
+        Ending::Told(Outcome {
+            status: self.status.word().to_owned(),
+            path: self.path.clone(),
+            bytes: self.bytes,
+            trouble: self
+                .failure
+                .as_ref()
+                .map(|failure| job::trouble(failure, lang)),
+        })
+    }
+
     fn to_json(&self, printer: &Printer) -> Value {
         let mut line = json!({
             "link": self.link,
-            "status": self.status,
+            "status": self.status.word(),
             "modelId": self.ids.model_id,
             "versionId": self.ids.version_id,
             "fileId": self.ids.file_id,
@@ -191,6 +225,7 @@ pub(super) struct Report<'a> {
     printer: &'a Printer,
     started: Instant,
     sums: Mutex<Sums>,
+    notes: Option<Notes>,
 }
 
 #[derive(Debug, Default)]
@@ -215,12 +250,25 @@ impl<'a> Report<'a> {
             printer,
             started: Instant::now(),
             sums: Mutex::default(),
+            notes: None,
+        }
+    }
+
+    /// Tells a job too what becomes of its items, and leaves it to the job to say that it was stopped.
+    pub(super) fn beside(&mut self, notes: Notes) {
+        self.notes = Some(notes);
+    }
+
+    fn note(&self, item: Option<u32>, ending: impl FnOnce() -> Ending) {
+        if let (Some(notes), Some(item)) = (&self.notes, item) {
+            notes.ended(item, ending());
         }
     }
 
     /// A link to a file that another link of this run has led to already: it stands in the plan, and its outcome is
     /// that of the other.
     pub(super) fn same(&self, wanted: &Wanted, path: &Path) {
+        self.note(wanted.item, || Ending::Elsewhere);
         if self.printer.is_json() {
             self.plan_line(wanted, path, Action::Skip);
         }
@@ -274,6 +322,7 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn file(&self, line: &FileLine) {
+        self.note(line.item, || line.ending(self.printer.lang()));
         if self.printer.is_json() {
             let _ = self.printer.record("file", &line.to_json(self.printer));
         } else if line.failure.is_none() {
@@ -343,7 +392,7 @@ impl<'a> Report<'a> {
             };
             self.printer.say(&message);
         }
-        if exit == Exit::Interrupted {
+        if exit == Exit::Interrupted && self.notes.is_none() {
             let interrupted = Failure::interrupted();
             self.printer.fail(&interrupted);
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use civitai_analytics::compare::{Arm, Comparison, Cost, LEVEL, Pair, compare, split};
 use civitai_download::digest::DigestSet;
-use civitai_download::{Existing, Unproved, Wait};
+use civitai_download::{Existing, Mode, Unproved, Wait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -128,6 +128,7 @@ impl<'a> Side<'a> {
             digests: DigestSet::NONE,
             existing: Existing::Keep,
             unproved: Unproved::Accept,
+            mode: Mode::default(),
             wait: Wait::default(),
             dry_run: false,
         };

@@ -3,17 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use civitai_download::jobs::{Jobs, State};
 use rustix::fs::{Access, access, statvfs};
 use serde_json::json;
 
 use crate::args::DoctorArgs;
+use crate::emergency::Emergency;
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
+use crate::features;
+use crate::job;
 use crate::network;
 use crate::printer::{GREEN, Printer, RED, RESET, Unwritable, YELLOW};
 use crate::session::{Outcome, Session};
 use crate::settings::token::{self, Found};
-use crate::text::{Hint, Label, Message};
+use crate::text::{Bulk, Hint, Label, Message};
 
 /// Runs every check; `complaint` is what is wrong with the files of settings.
 pub(crate) async fn run(
@@ -29,6 +33,9 @@ pub(crate) async fn run(
     report.add("token", tokens(session))?;
     report.add("data-dir", writable(&session.settings.data_dir))?;
     report.add("library", writable(&session.settings.library))?;
+    report.add("emergency-stop", emergency(session))?;
+    report.add("jobs", jobs(session))?;
+    report.add("features", features_on(session))?;
     report.add("space", space(&session.settings.library))?;
     report.add("tls-roots", roots(session))?;
     if args.offline {
@@ -115,6 +122,36 @@ impl<'a> Report<'a> {
             self.printer.record("summary", &line)?;
         }
         Ok(Exit::of_items(&self.failures))
+    }
+}
+
+fn emergency(session: &Session) -> Finding {
+    match Emergency::of(&session.settings).refuse() {
+        Ok(()) => Finding::Fine(Message::Bulk(Bulk::NoEmergency)),
+        Err(failure) => Finding::Fail(failure),
+    }
+}
+
+fn features_on(session: &Session) -> Finding {
+    let all = features::ALL.into_iter();
+    let all = all.map(|feature| (feature, feature.is_on(&session.settings)));
+    Finding::Fine(Message::Bulk(Bulk::Features { all: all.collect() }))
+}
+
+fn jobs(session: &Session) -> Finding {
+    let listed = Jobs::open_if_there(&session.settings.data_dir)
+        .and_then(|jobs| jobs.map_or_else(|| Ok(Vec::new()), |jobs| jobs.list()));
+    match listed {
+        Ok(jobs) => {
+            let count = |wanted| jobs.iter().filter(|job| job.state == wanted).count();
+            Finding::Fine(Message::Bulk(Bulk::Doctor {
+                jobs: jobs.len(),
+                waiting: count(State::Pending),
+                running: count(State::Processing),
+                failed: count(State::Failed),
+            }))
+        }
+        Err(error) => Finding::Fail(job::failure(&error)),
     }
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use civitai_download::digest::{Digest, DigestSet};
-use civitai_download::{Existing, Expected, Redirects, Storage, Unproved};
+use civitai_download::{Existing, Expected, Mode, Redirects, Storage, Unproved};
 use civitai_security::address::Policy;
 use civitai_security::{FileName, RedactedUrl, Secret, redact_text};
 use futures::stream;
@@ -44,6 +44,7 @@ pub(crate) async fn run(args: FetchArgs, session: &Session) -> Outcome {
         // Who gives no digest asks for no proof: nobody else could promise one.
         unproved: Unproved::Accept,
         wait: args.care.wait(),
+        mode: Mode::default(),
         dry_run: args.care.dry_run,
     };
     Batch::new(session, rules).run(stream::iter(wanted)).await
@@ -95,6 +96,7 @@ impl<'a> Fetcher<'a> {
     pub(super) fn wanted(&mut self, row: Row) -> Result<Wanted, Unfound> {
         let shown = row.shown();
         let unfound = |failure| Unfound {
+            item: None,
             link: shown.clone(),
             failure,
         };
@@ -111,6 +113,7 @@ impl<'a> Fetcher<'a> {
             source = source.with_credential(token.clone(), &origins);
         }
         Ok(Wanted {
+            item: None,
             link: RedactedUrl::new(url.clone()).to_string(),
             ids: Ids::default(),
             directory: self.directory.clone(),
@@ -204,6 +207,7 @@ fn row(line: &str) -> Result<Row, Unfound> {
     let name = next().map(str::to_owned);
     let (sha256, bytes) = (next(), next());
     let unfound = |failure| Unfound {
+        item: None,
         link: redact_text(&address).into_owned(),
         failure,
     };

@@ -10,16 +10,19 @@ use civitai_api::{
 };
 use civitai_download::digest::{Digest, DigestSet};
 use civitai_download::lease::source_fn;
-use civitai_download::{Existing, Expected, Lease, LeaseError, Storage, Unproved, UrlSource};
+use civitai_download::{
+    Existing, Expected, Lease, LeaseError, Mode, Storage, Unproved, UrlSource, Wait,
+};
 use civitai_security::FileName;
 use futures::stream::{self, BoxStream, StreamExt as _};
 
-use crate::args::{GetArgs, format, one};
+use crate::args::{Choose, GetArgs, format, one};
 use crate::batch::{Batch, Ids, Rules, Unfound, Wanted};
 use crate::exit::Kind;
 use crate::failure::Failure;
 use crate::links::{self, Entry};
 use crate::network;
+use crate::patience::{Borne, Patience};
 use crate::session::{Outcome, Session};
 use crate::text::Message;
 
@@ -30,22 +33,12 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> Outcome {
         session.printer.lang(),
     );
     let rules = Rules {
-        digests: DigestSet::ALL,
-        existing: if args.care.force {
-            Existing::Replace
-        } else {
-            Existing::Keep
-        },
-        unproved: if args.accept_unverified {
-            Unproved::Accept
-        } else {
-            Unproved::Refuse
-        },
         wait: args.care.wait(),
         dry_run: args.care.dry_run,
+        ..rules(&args.choose, args.care.force)
     };
-    let finder = Arc::new(Finder::new(&args, session)?);
-    tell_of_limits(&args, session);
+    let finder = Arc::new(Finder::new(&args.choose, session, None)?);
+    tell_of_limits(&args.choose, session);
     let found = stream::iter(entries)
         .map(|entry| Arc::clone(&finder).follow(entry))
         .buffered(LOOKUPS)
@@ -53,26 +46,48 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> Outcome {
     Batch::new(session, rules).run(found).await
 }
 
+/// How the files of links are treated.
+pub(crate) fn rules(choose: &Choose, force: bool) -> Rules {
+    Rules {
+        digests: DigestSet::ALL,
+        existing: if force {
+            Existing::Replace
+        } else {
+            Existing::Keep
+        },
+        unproved: if choose.accept_unverified {
+            Unproved::Accept
+        } else {
+            Unproved::Refuse
+        },
+        mode: Mode::default(),
+        wait: Wait::Never,
+        dry_run: false,
+    }
+}
+
 /// What the command line promises for later is said now, to those who asked for details.
-fn tell_of_limits(args: &GetArgs, session: &Session) {
+pub(crate) fn tell_of_limits(choose: &Choose, session: &Session) {
     let printer = &session.printer;
-    if args.with_images > 0 {
+    if choose.with_images > 0 {
         printer.warn(&Message::ImagesLater);
     }
     printer.detail(&Message::ScanLater);
-    if args.to.is_none() {
+    if choose.to.is_none() {
         printer.detail(&Message::LayoutLater {
             layout: session.settings.layout.clone(),
         });
     }
-    if !args.no_sidecars {
+    if !choose.no_sidecars {
         printer.detail(&Message::SidecarsLater);
     }
 }
 
 /// Finds the files that links mean.
-struct Finder {
+pub(crate) struct Finder {
     client: Client,
+    /// How a job bears a site that limits; without it a limit is a failure.
+    patience: Option<Patience>,
     storage: Storage,
     directory: PathBuf,
     wish: Wish,
@@ -86,25 +101,30 @@ struct Wish {
     variant: Variant,
 }
 
-type Finds = BoxStream<'static, Result<Wanted, Unfound>>;
+pub(crate) type Finds = BoxStream<'static, Result<Wanted, Unfound>>;
 
 impl Finder {
-    fn new(args: &GetArgs, session: &Session) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        choose: &Choose,
+        session: &Session,
+        patience: Option<Patience>,
+    ) -> Result<Self, Failure> {
         let settings = &session.settings;
         let here = &settings.layers.surroundings().directory;
         Ok(Self {
             client: network::site(session)?,
+            patience,
             storage: network::storage(settings, network::policy(settings, &settings.base_url)?)?,
-            directory: args
+            directory: choose
                 .to
                 .as_ref()
                 .map_or_else(|| settings.library.clone(), |to| here.join(to)),
-            wish: Wish::new(args)?,
+            wish: Wish::new(choose)?,
         })
     }
 
     /// Every file a link means, or why there is none.
-    async fn follow(self: Arc<Self>, entry: Entry) -> Finds {
+    pub(crate) async fn follow(self: Arc<Self>, entry: Entry) -> Finds {
         let Entry { text, link } = entry;
         let found = match &link {
             Ok(link) => self.look_up(link).await,
@@ -139,10 +159,32 @@ impl Finder {
     }
 
     async fn look_up(&self, link: &Link) -> Result<Found, Failure> {
-        self.client
-            .look_up(link)
-            .await
-            .map_err(|error| network::failure(&error))
+        self.ask(|| self.client.look_up(link)).await
+    }
+
+    /// Asks the site, again after each pause that it wants of a job.
+    async fn ask<T, F>(&self, ask: impl Fn() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, civitai_api::Error>>,
+    {
+        loop {
+            if let Some(patience) = &self.patience
+                && !patience.pass().await
+            {
+                return Err(Failure::interrupted());
+            }
+            let error = match ask().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let failure = network::failure(&error);
+            let Some(patience) = &self.patience else {
+                return Err(failure);
+            };
+            if let Borne::Not(failure) = patience.bear(failure, error.retry_after()).await {
+                return Err(failure);
+            }
+        }
     }
 
     /// The versions a picture was made with, each asked for when its turn comes.
@@ -157,14 +199,14 @@ impl Finder {
         let versions = stream::iter(ids).then(move |id| {
             let (this, text) = (Arc::clone(&self), text.clone());
             async move {
-                match this.client.version(id).await {
+                match this.ask(|| this.client.version(id)).await {
                     Ok(version) => this.of_version(
                         &text,
                         None,
                         &version,
                         &this.wish.choice(None, &Variant::default()),
                     ),
-                    Err(error) => vec![unfound(&text, network::failure(&error))],
+                    Err(failure) => vec![unfound(&text, failure)],
                 }
             }
         });
@@ -236,6 +278,7 @@ impl Finder {
 
     fn wanted(&self, text: &str, model: Option<ModelId>, version: &Version, file: &File) -> Wanted {
         Wanted {
+            item: None,
             link: text.to_owned(),
             ids: Ids {
                 model_id: model.map(ModelId::get),
@@ -253,21 +296,21 @@ impl Finder {
 }
 
 impl Wish {
-    fn new(args: &GetArgs) -> Result<Self, Failure> {
+    fn new(choose: &Choose) -> Result<Self, Failure> {
         let variant = Variant {
             kind: None,
-            format: format(args.format.as_deref())?,
-            size: one("--size", args.size.as_deref())?,
-            fp: one("--fp", args.fp.as_deref())?,
-            quant: one("--quant", args.quant.as_deref())?,
+            format: format(choose.format.as_deref())?,
+            size: one("--size", choose.size.as_deref())?,
+            fp: one("--fp", choose.fp.as_deref())?,
+            quant: one("--quant", choose.quant.as_deref())?,
         };
         Ok(Self {
-            file: args
+            file: choose
                 .file_id
                 .map(|id| FileId::new(id.into()).ok_or_else(|| not_an_id(id)))
                 .transpose()?,
-            all_files: args.all_files,
-            all_versions: args.all_versions,
+            all_files: choose.all_files,
+            all_versions: choose.all_versions,
             variant,
         })
     }
@@ -302,6 +345,7 @@ fn not_an_id(id: u32) -> Failure {
 
 fn unfound(link: &str, failure: Failure) -> Result<Wanted, Unfound> {
     Err(Unfound {
+        item: None,
         link: link.to_owned(),
         failure,
     })
@@ -361,4 +405,4 @@ async fn exchange(
 }
 
 /// Links looked up at a time: enough to keep ahead of the transfers, few enough to be polite.
-const LOOKUPS: usize = 2;
+pub(crate) const LOOKUPS: usize = 2;

@@ -39,7 +39,7 @@ fn write_pages(command: &Command, name: &str, directory: &Path, printer: &Printe
     }
     for sub in command
         .get_subcommands()
-        .filter(|sub| sub.get_name() != "help")
+        .filter(|sub| sub.get_name() != "help" && !sub.is_hide_set())
     {
         write_pages(
             sub,

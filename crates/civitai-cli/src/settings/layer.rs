@@ -205,6 +205,21 @@ impl Layers {
         layers
     }
 
+    /// These values over the defaults.
+    pub(super) fn of_values(
+        values: impl IntoIterator<Item = (Key, Raw)>,
+        surroundings: Surroundings,
+    ) -> Self {
+        let project_file = surroundings.project_file();
+        let mut layers = Self {
+            values: values.into_iter().collect(),
+            surroundings,
+            project_file,
+        };
+        layers.fill_defaults();
+        layers
+    }
+
     fn add_file(&mut self, file: &ConfigFile, origin: &Origin) -> Result<(), Failure> {
         for (name, text) in file.settings()? {
             let key = Key::find(&name)
@@ -230,7 +245,10 @@ impl Layers {
         let text = |path: Option<PathBuf>| path.map(|path| path.to_string_lossy().into_owned());
         for key in Key::ALL.iter().copied() {
             let default = match key {
-                Key::AllowPrivateNetwork | Key::MonitorPerformance => Some("false".to_owned()),
+                Key::AllowPrivateNetwork
+                | Key::EnableExperimentalPerformance
+                | Key::ForceSyncMode
+                | Key::MonitorPerformance => Some("false".to_owned()),
                 Key::BaseUrl => Some("https://civitai.com".to_owned()),
                 Key::Color | Key::Connections | Key::Jobs => Some("auto".to_owned()),
                 Key::DataDir => text(data_dir.clone()),

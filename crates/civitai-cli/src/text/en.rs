@@ -35,6 +35,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::BadToml { path, problem } => {
             format!("{} is not valid TOML: {problem}", path.display())
         }
+        Message::Bulk(bulk) => bulk.say(Lang::En),
         Message::ConfigFine { path } => format!("{} is fine", path.display()),
         Message::ConfigNothing => {
             "there is no file of settings; the defaults are in use".to_owned()
@@ -283,6 +284,7 @@ fn did_you_mean(nearest: Option<&str>) -> String {
 
 pub(super) fn hint(hint: &Hint) -> String {
     let text = match hint {
+        Hint::Bulk(bulk) => return bulk.say(Lang::En),
         Hint::DidYouMean(word) => return format!("did you mean `{word}`?"),
         Hint::ComeBackIn(wait) => {
             return format!("come back in {}, or raise --max-wait", span(*wait));
@@ -370,6 +372,7 @@ pub(super) fn label(label: Label) -> &'static str {
         Label::Creator => "creator",
         Label::Derivatives => "derivatives",
         Label::Disabled => "disabled by the creator",
+        Label::Done => "done",
         Label::Download => "download",
         Label::Downloads => "downloads",
         Label::EarlyAccess => "early access until",
@@ -377,6 +380,7 @@ pub(super) fn label(label: Label) -> &'static str {
         Label::File => "file",
         Label::Fine => "ok",
         Label::Hint => "hint",
+        Label::Job => "job",
         Label::Level => "level",
         Label::Licence => "licence",
         Label::Model => "model",

@@ -101,7 +101,11 @@ fn argument(path: &str, id: &str) -> Option<&'static str> {
             .iter()
             .find(|(verb, name, _)| *verb == wanted && *name == id)
     };
-    find(path).or_else(|| find("")).map(|(_, _, text)| *text)
+    let kin = if path == "bulk run" { "get" } else { path };
+    find(path)
+        .or_else(|| find(kin))
+        .or_else(|| find(""))
+        .map(|(_, _, text)| *text)
 }
 
 const TEMPLATE: &str = "{about-with-newline}\n使い方: {usage}\n\n{all-args}{after-help}";
@@ -116,6 +120,25 @@ const ABOUTS: &[(&str, &str)] = &[
         "bench ab",
         "一覧のファイルをそれぞれ二つの設定のどちらかで取得し、どちらが速いかを示します",
     ),
+    (
+        "bulk",
+        "停止や再起動があっても続くジョブで、多くのリンクを取得します",
+    ),
+    ("bulk cancel", "ジョブを取り消します"),
+    ("bulk list", "すべてのジョブを一覧します"),
+    ("bulk pause", "ジョブを一時停止します"),
+    (
+        "bulk resume",
+        "一時停止したジョブをバックグラウンドで再開します",
+    ),
+    (
+        "bulk retry",
+        "失敗または取り消した分をバックグラウンドでやり直します",
+    ),
+    ("bulk run", "リンクからジョブを作り、実行します"),
+    ("bulk show", "ジョブとリンクごとの結果を表示します"),
+    ("bulk supervise", "待機中のジョブがなくなるまで実行します"),
+    ("bulk wait", "ジョブの終了を待ちます"),
     ("completions", "シェルの補完スクリプトを出力します"),
     ("config", "設定を表示、変更、確認します"),
     (
@@ -167,7 +190,14 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("", "color", "色: auto、always、never"),
     ("", "connections", "ファイルごとの接続数 (数または auto)"),
     ("", "data_dir", "このプログラム自身のデータの置き場所"),
+    (
+        "",
+        "enable_experimental_performance",
+        "試験中の機能を有効にする",
+    ),
+    ("", "force_sync_mode", "一度に一ファイル、一接続で取得する"),
     ("", "help", "ヘルプを表示する"),
+    ("", "id", "ジョブの id (`bulk list` に表示されるもの)"),
     ("", "jobs", "同時に取得するファイル数 (数または auto)"),
     ("", "json", "標準出力に一行一つの JSON を出力する"),
     ("", "lang", "メッセージの言語: en または ja"),
@@ -223,6 +253,22 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
         "bench ab",
         "to",
         "測定中のファイルを置くディレクトリ [既定: システムのもの]",
+    ),
+    (
+        "bulk run",
+        "detach",
+        "端末を閉じても続くよう、バックグラウンドで実行する",
+    ),
+    (
+        "bulk run",
+        "mode",
+        "速さのために使う資源: speed、efficiency、minimal、adaptive",
+    ),
+    ("bulk run", "name", "ジョブの名前"),
+    (
+        "bulk run",
+        "strategy",
+        "ファイルの取得順: sequential、parallel、adaptive",
     ),
     (
         "completions",

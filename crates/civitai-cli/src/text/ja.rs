@@ -36,6 +36,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::BadToml { path, problem } => {
             format!("{} は正しい TOML ではありません: {problem}", path.display())
         }
+        Message::Bulk(bulk) => bulk.say(Lang::Ja),
         Message::ConfigFine { path } => format!("{} に問題はありません", path.display()),
         Message::ConfigNothing => "設定ファイルはありません。既定値を使います".to_owned(),
         Message::ConfigSaved { key, path } => format!("{key} を {} に保存しました", path.display()),
@@ -301,6 +302,7 @@ pub(super) fn headline(kind: Kind) -> &'static str {
 
 pub(super) fn hint(hint: &Hint) -> String {
     let text = match hint {
+        Hint::Bulk(bulk) => return bulk.say(Lang::Ja),
         Hint::DidYouMean(word) => return format!("`{word}` のことですか?"),
         Hint::ComeBackIn(wait) => {
             return format!(
@@ -395,6 +397,7 @@ pub(super) fn label(label: Label) -> &'static str {
         Label::Creator => "作者",
         Label::Derivatives => "派生物",
         Label::Disabled => "作者が許可していません",
+        Label::Done => "完了",
         Label::Download => "ダウンロード",
         Label::Downloads => "ダウンロード数",
         Label::EarlyAccess => "早期アクセス期限",
@@ -402,6 +405,7 @@ pub(super) fn label(label: Label) -> &'static str {
         Label::File => "ファイル",
         Label::Fine => "正常",
         Label::Hint => "ヒント",
+        Label::Job => "ジョブ",
         Label::Level => "レベル",
         Label::Licence => "ライセンス",
         Label::Model => "モデル",

@@ -42,6 +42,11 @@ pub enum Change {
         /// Where it stands now.
         state: ItemState,
     },
+    /// The runner itself is told to stop, and how its job is to be left should it not come to that.
+    Wanted {
+        /// To pause or to cancel. A wish to cancel stays one.
+        order: Order,
+    },
     /// The runner waits because a server asked for it, or waits no longer.
     Asleep {
         /// Until when.
@@ -212,6 +217,10 @@ impl Alone<'_> {
             Change::Settled { position, state } => self.execute(
                 "UPDATE item SET state = ?3 WHERE job = ?1 AND position = ?2",
                 params![number, position, state.as_str()],
+            ),
+            Change::Wanted { order } => self.execute(
+                "UPDATE job SET wish = ?2 WHERE number = ?1 AND wish IS NOT 'cancel'",
+                params![number, order.as_str()],
             ),
             Change::Asleep { until } => self.execute(
                 "UPDATE job SET asleep_until = ?2 WHERE number = ?1",

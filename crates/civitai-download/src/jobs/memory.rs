@@ -2,7 +2,6 @@
 
 use civitai_reliability::Failsafe;
 use civitai_reliability::failsafe::{Counts, Ended, Limits, Streak};
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Error, Fault, Jobs};
@@ -45,14 +44,8 @@ impl Jobs {
         failsafe
     }
 
-    /// Without `full`, closing the database must not flush either.
     fn synchronous(&self, how: &str) -> Result<(), Error> {
-        self.read(|connection| {
-            connection.pragma_update(None, "synchronous", how)?;
-            let lazy = how != "full";
-            let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, lazy)?;
-            Ok(())
-        })
+        self.read(|connection| Ok(connection.pragma_update(None, "synchronous", how)?))
     }
 }
 

@@ -296,9 +296,9 @@ fn run_told(folder: &Path) {
     let mut jobs = Jobs::open(folder).expect("the machine lets tests work");
     let mut leave = std::io::stdin().lines();
     let mut step = || {
-        println!("step");
-        std::io::stdout()
-            .flush()
+        let mut out = std::io::stdout();
+        writeln!(out, "step")
+            .and_then(|()| out.flush())
             .expect("the machine lets tests work");
         leave.next();
     };

@@ -93,6 +93,15 @@ fn the_past_of_another_run_counts() {
 }
 
 #[test]
+fn experiments_end_before_the_fast_path_does() {
+    let mut failsafe = Failsafe::default();
+    many(&mut failsafe, 2, Taken::Fast, Outcome::Failed);
+    let limits = Limits::of_experiments();
+    assert_ne!(failsafe.course_within(NOON, &limits), Course::Fast);
+    assert_eq!(failsafe.course(NOON), Course::Fast);
+}
+
+#[test]
 fn no_count_is_too_large() {
     let most = Counts {
         finished: u64::MAX,
