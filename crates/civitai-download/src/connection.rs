@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) part: Arc<Part>,
     pub(crate) intake: Intake,
     pub(crate) target: Box<Path>,
+    /// The length that was promised.
+    pub(crate) promised: Option<u64>,
     pub(crate) plan: Mutex<Plan>,
     pub(crate) limit: Option<Arc<Limit>>,
     pub(crate) patience: Patience,

@@ -50,6 +50,16 @@ pub enum ErrorKind {
         /// What it is.
         obstacle: Obstacle,
     },
+    /// The server has far more bytes than were promised: more than twice as many, and a gibibyte. Nothing was reserved.
+    #[error("{url} has {size} bytes or more where {promised} were promised")]
+    Excess {
+        /// What was asked for.
+        url: RedactedUrl,
+        /// How many bytes it announced or sent.
+        size: u64,
+        /// How many were promised.
+        promised: u64,
+    },
     /// The bytes are not what was promised; they are in quarantine.
     #[error("{} is {} where {} was promised", mismatch.algorithm, mismatch.got, mismatch.expected)]
     Integrity {
@@ -84,6 +94,14 @@ pub enum ErrorKind {
         status: u16,
         /// The beginning of what it said, masked.
         said: Option<String>,
+    },
+    /// The head of an answer is longer than any honest one.
+    #[error("{url} answered with {bytes} bytes of headers")]
+    LongHead {
+        /// What was asked for.
+        url: RedactedUrl,
+        /// Their length.
+        bytes: usize,
     },
     /// Another process works on this target.
     #[error("{} works on {}", Process(*holder), path.display())]
@@ -275,6 +293,8 @@ impl Error {
             ErrorKind::Server { status, .. } => status_code(*status),
             ErrorKind::BadRedirect { .. }
             | ErrorKind::Changing { .. }
+            | ErrorKind::Excess { .. }
+            | ErrorKind::LongHead { .. }
             | ErrorKind::NotAFile { .. }
             | ErrorKind::Range { .. } => "server",
             ErrorKind::Timeout { .. } => "timeout",

@@ -125,6 +125,8 @@ impl Cause {
             }
             ErrorKind::BadRedirect { .. }
             | ErrorKind::Changing { .. }
+            | ErrorKind::Excess { .. }
+            | ErrorKind::LongHead { .. }
             | ErrorKind::NotAFile { .. }
             | ErrorKind::Range { .. }
             | ErrorKind::TooManyRedirects { .. } => Self::Content,

@@ -154,6 +154,11 @@ impl Intake {
         state.front.restart();
     }
 
+    /// The digests of what is hashed so far; none while a piece is being hashed.
+    pub(crate) fn digests(&self) -> Digests {
+        self.state().front.digests()
+    }
+
     /// The digests of what was hashed.
     pub(crate) fn finish(&self) -> Digests {
         self.state().front.finish()

@@ -38,6 +38,11 @@ impl RangeSet {
     }
 
     /// The first offset that is not in the set.
+    /// Where the last range ends.
+    pub(crate) fn end(&self) -> u64 {
+        self.iter().last().map_or(0, |range| range.end)
+    }
+
     pub(crate) fn frontier(&self) -> u64 {
         self.0
             .first()

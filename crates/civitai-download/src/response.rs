@@ -44,6 +44,9 @@ pub enum BadRange {
     /// Several parts, though one was asked for.
     #[error("several parts where one was asked for")]
     Multipart,
+    /// A few bytes at a time, again and again.
+    #[error("a few bytes at a time")]
+    Crumbs,
     /// Other bytes than those asked for.
     #[error("bytes {}-{} where {}-{} were asked for", got.start, got.end.saturating_sub(1), asked.start, asked.end.saturating_sub(1))]
     Shifted {
@@ -174,6 +177,19 @@ impl Validators {
     }
 }
 
+/// Bounds the headers of an answer; fails with their length.
+pub(crate) fn check_headers(headers: &HeaderMap) -> Result<(), usize> {
+    let lines = headers.iter();
+    let bytes = lines
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    if bytes > MAX_HEADERS {
+        Err(bytes)
+    } else {
+        Ok(())
+    }
+}
+
 /// Judges the answer to a request for `asked`, or for the whole file without a `Range` header when that is absent.
 pub(crate) fn judge(
     status: StatusCode,
@@ -218,7 +234,12 @@ fn partial(headers: &HeaderMap, asked: &Range<u64>) -> Result<Answer, BadRange> 
     if media_type(headers).is_some_and(|media_type| media_type.starts_with("multipart/")) {
         return Err(BadRange::Multipart);
     }
+    let mut values = headers.get_all(header::CONTENT_RANGE).iter();
     let value = text(headers, header::CONTENT_RANGE).ok_or(BadRange::Unreadable)?;
+    // One of two that differ would have to be believed.
+    if values.any(|other| other.as_bytes().trim_ascii() != value.as_bytes()) {
+        return Err(BadRange::Unreadable);
+    }
     let (got, size) = content_range(value).ok_or(BadRange::Unreadable)?;
     if got.start != asked.start || got.end > asked.end {
         return Err(BadRange::Shifted {
@@ -246,12 +267,14 @@ fn number(digits: &str) -> Option<u64> {
 }
 
 fn refuse_page(headers: &HeaderMap, target: &Path) -> Result<(), Refusal> {
-    if let Some(encoding) = text(headers, header::CONTENT_ENCODING)
-        && !encoding.eq_ignore_ascii_case("identity")
-    {
-        return Err(Refusal::Page(Page::Encoded {
-            encoding: encoding.to_owned(),
-        }));
+    for encoding in headers.get_all(header::CONTENT_ENCODING) {
+        let encoding = String::from_utf8_lossy(encoding.as_bytes());
+        let encoding = encoding.trim();
+        if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
+            return Err(Refusal::Page(Page::Encoded {
+                encoding: encoding.to_owned(),
+            }));
+        }
     }
     match media_type(headers) {
         Some(media_type) if is_page(&media_type) && !is_wanted(&media_type, target) => {
@@ -363,6 +386,8 @@ pub(crate) fn excerpt(body: &str) -> Option<String> {
 }
 
 const EXCERPT_CHARS: usize = 300;
+/// Real ones are below 4 KiB.
+const MAX_HEADERS: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -149,6 +149,8 @@ impl Storage {
         let next = location
             .filter(|location| location.len() <= MAX_LOCATION)
             .and_then(|location| from.join(location).ok())
+            // A name and a password in it would be sent as a credential of ours.
+            .filter(|next| next.username().is_empty() && next.password().is_none())
             .ok_or_else(|| {
                 Error::from(ErrorKind::BadRedirect {
                     url: RedactedUrl::new(from.clone()),

@@ -10,6 +10,7 @@ use reqwest::Response;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+use super::request::refuse_excess;
 use super::{Patience, Shared, Task, Trouble, network, slow};
 use crate::error::{Error, ErrorKind, Slow};
 use crate::intake::{Intake, Receipt};
@@ -87,6 +88,7 @@ impl Body {
                 if connections > MOST_AHEAD {
                     self.wait().await?;
                 }
+                self.refuse_endless(shared)?;
             }
             if let Some(limit) = &shared.limit {
                 tokio::select! {
@@ -106,6 +108,14 @@ impl Body {
         {
             shared.surplus.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Ends a body without a length that is far beyond what was promised.
+    fn refuse_endless(&self, shared: &Shared) -> Result<(), Error> {
+        let Some(promised) = shared.promised.filter(|_| self.announced.is_none()) else {
+            return Ok(());
+        };
+        refuse_excess(self.offset, promised, || RedactedUrl::new(self.url.clone()))
     }
 
     /// The body ended by itself.

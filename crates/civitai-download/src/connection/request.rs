@@ -95,6 +95,10 @@ async fn ask(
             status: response.status().as_u16(),
             elapsed: answered.took,
         });
+        response::check_headers(response.headers()).map_err(|bytes| {
+            let url = RedactedUrl::new(landing.url.clone());
+            Error::from(ErrorKind::LongHead { url, bytes })
+        })?;
         let location =
             match response::judge(response.status(), response.headers(), asked, &shared.target) {
                 Ok(answer) => return Ok((response, answer, landing, answered)),
@@ -118,13 +122,18 @@ async fn ask(
 
 /// Compares the answer with what is known of the file, and remembers it.
 async fn settle(shared: &Arc<Shared>, source: Source, url: &Url) -> Result<(), Trouble> {
-    if shared
-        .part
-        .source()
-        .is_some_and(|known| contradicts(&known, &source))
-    {
-        let url = RedactedUrl::new(url.clone());
-        return Err(Trouble::Changed(ErrorKind::Changing { url }.into()));
+    let url = || RedactedUrl::new(url.clone());
+    if let (Some(size), Some(promised)) = (source.size, shared.promised) {
+        refuse_excess(size, promised, url)?;
+    }
+    let known = shared.part.source();
+    let is_other = known.is_some_and(|known| contradicts(&known, &source));
+    // Without a length more may have come than this answer says there is.
+    let ends_early = source
+        .size
+        .is_some_and(|size| size < shared.part.written().end());
+    if is_other || ends_early {
+        return Err(Trouble::Changed(ErrorKind::Changing { url: url() }.into()));
     }
     if source.size.is_some_and(is_small) {
         // A line for the kernel's memory costs less than a thread that writes it.
@@ -134,6 +143,24 @@ async fn settle(shared: &Arc<Shared>, source: Source, url: &Url) -> Result<(), T
     blocking(move || shared.part.settle(source))
         .await
         .map_err(Trouble::Fatal)
+}
+
+/// Refuses a file beyond anything that was promised. A promised length is advisory, but it bounds what a server can make
+/// us reserve and write before the digest tells.
+pub(super) fn refuse_excess(
+    size: u64,
+    promised: u64,
+    url: impl FnOnce() -> RedactedUrl,
+) -> Result<(), Error> {
+    if size <= promised.saturating_mul(2).saturating_add(EXCESS) {
+        return Ok(());
+    }
+    Err(ErrorKind::Excess {
+        url: url(),
+        size,
+        promised,
+    }
+    .into())
 }
 
 /// Validators are compared only within one place: two stores of the same bytes name them differently.
@@ -220,6 +247,8 @@ async fn beginning(mut response: Response) -> String {
     String::from_utf8_lossy(&body).into_owned()
 }
 
+/// More than any error in a catalogue explains.
+const EXCESS: u64 = 1 << 30;
 const MAX_REDIRECTS: usize = 10;
 /// Enough to find the words that tell a login page from an error, little enough to be worth it.
 const MAX_EXPLANATION: usize = 8 << 10;

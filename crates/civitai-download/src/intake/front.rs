@@ -145,6 +145,12 @@ impl Front {
             .is_some_and(|hasher| hasher.bytes() == size)
     }
 
+    /// The digests of what is hashed so far; none while a piece is being hashed.
+    pub(super) fn digests(&self) -> Digests {
+        let hasher = self.hasher.as_deref().cloned();
+        hasher.map_or_else(Digests::default, Hasher::finish)
+    }
+
     /// The digests of what was hashed; nothing is left of it.
     pub(super) fn finish(&mut self) -> Digests {
         let hasher = self.hasher.take();

@@ -59,6 +59,9 @@ pub(super) struct Run<'a> {
     /// Since bytes last arrived for good.
     since_progress: Failures,
     restarts: u32,
+    /// How often a range was asked for and the whole file came.
+    ignored: u32,
+    suspect: Suspect,
     /// The most bytes that were on the disk when progress was last noted.
     high_water: u64,
     told: Option<Event>,
@@ -70,6 +73,17 @@ pub(super) struct Run<'a> {
 type LeaseCall<'a> = Pin<Box<dyn Future<Output = Result<Lease, LeaseError>> + Send + 'a>>;
 
 type Flushing = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+/// What is to blame when the bytes are not what was promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Suspect {
+    /// What an earlier run left.
+    Leftovers,
+    /// A server that calls a part of the file the whole.
+    Answer,
+    /// The file itself: it was fetched a second time.
+    File,
+}
 
 /// What the loop leaves: every byte in the part file, and what they hash to.
 pub(super) struct Done {
@@ -93,6 +107,7 @@ impl<'a> Run<'a> {
             part: Arc::new(part),
             intake: Intake::new(transfer.wanted()),
             target: transfer.path().into(),
+            promised: transfer.target.expected.bytes,
             plan: Mutex::new(Plan::new(size)),
             limit: transfer.limit.clone(),
             patience: transfer.patience.clone(),
@@ -122,6 +137,12 @@ impl<'a> Run<'a> {
             restart_wanted: false,
             since_progress: Failures::default(),
             restarts: 0,
+            ignored: 0,
+            suspect: if high_water > 0 {
+                Suspect::Leftovers
+            } else {
+                Suspect::Answer
+            },
             high_water,
             told: None,
             received: 0,
@@ -187,7 +208,13 @@ impl<'a> Run<'a> {
                     .size()
                     .is_some_and(|size| self.shared.intake.has_reached(size))
             {
-                return Ok(());
+                if !self.deserves_a_second_try() {
+                    return Ok(());
+                }
+                tracing::warn!("the file is not what was promised: fetching it anew");
+                self.suspect = Suspect::File;
+                self.restart_wanted = true;
+                continue;
             }
             if !complete {
                 self.hand_out();
@@ -225,6 +252,18 @@ impl<'a> Run<'a> {
     fn is_complete(&self) -> bool {
         self.size()
             .is_some_and(|size| self.shared.part.frontier() >= size)
+    }
+
+    /// Whether the bytes are wrong and something else than the file itself may be to blame: what an earlier run left, or
+    /// an answer that ended before the promised length and called that the whole.
+    fn deserves_a_second_try(&self) -> bool {
+        let expected = &self.transfer.target.expected;
+        let is_excused = match self.suspect {
+            Suspect::Leftovers => true,
+            Suspect::Answer => self.size() < expected.bytes,
+            Suspect::File => false,
+        };
+        is_excused && expected.check(&self.shared.intake.digests()).is_err()
     }
 
     /// Begins the file again: what is there belongs to another state of it, or cannot be continued.

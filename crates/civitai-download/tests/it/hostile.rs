@@ -42,11 +42,11 @@ impl Place {
         hasher.finish()
     }
 
-    async fn fetch(&self, url: Url) -> Result<Fetched, Error> {
+    pub(crate) async fn fetch(&self, url: Url) -> Result<Fetched, Error> {
         self.fetch_from(Redirects::new(url)).await
     }
 
-    async fn fetch_from(&self, source: Redirects) -> Result<Fetched, Error> {
+    pub(crate) async fn fetch_from(&self, source: Redirects) -> Result<Fetched, Error> {
         let expected = Expected::default().with_sha256(self.digests().sha256);
         let target = Target::new(self.path(), "file").with_expected(expected);
         let transfer = Transfer::new(storage(), Arc::new(source), target).retry(quick());

@@ -11,6 +11,7 @@ use super::{Joined, Run};
 use crate::connection::{Held, Trouble};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
+use crate::response::BadRange;
 
 /// What went wrong since bytes last arrived for good.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(super) struct Failures {
     refusals: u32,
     pages: u32,
     bad_ranges: u32,
+    /// Answers in order that brought next to nothing.
+    crumbs: u32,
 }
 
 impl Run<'_> {
@@ -27,7 +30,13 @@ impl Run<'_> {
         self.stops.remove(&task.id);
         let progressed = self.note_progress();
         self.control.ended(result.is_ok());
-        let Err(trouble) = result else { return Ok(()) };
+        let Err(trouble) = result else {
+            return if progressed {
+                Ok(())
+            } else {
+                self.on_crumb(&task.held)
+            };
+        };
         tracing::debug!(id = task.id, ?trouble, "a connection ended early");
         // Without ranges nothing can be continued.
         self.restart_wanted |= !self.ranged;
@@ -48,8 +57,9 @@ impl Run<'_> {
             Trouble::Transient(_) if progressed => Ok(()),
             Trouble::Transient(error) => self.back_off(None, error),
             Trouble::IgnoresRange => {
-                self.since_progress.bad_ranges += 1;
-                self.ranged &= self.since_progress.bad_ranges <= MAX_BAD_RANGES;
+                // Never forgiven: each time costs all there is.
+                self.ignored += 1;
+                self.ranged &= self.ignored <= MAX_BAD_RANGES;
                 self.allow_one();
                 Ok(())
             }
@@ -154,6 +164,18 @@ impl Run<'_> {
         }
     }
 
+    /// A request ended well and brought next to nothing. Requests are for a mebibyte or for the rest, so only a server
+    /// that means to keep us busy answers many of them so.
+    fn on_crumb(&mut self, held: &Held) -> Result<(), Error> {
+        self.since_progress.crumbs += 1;
+        if self.since_progress.crumbs <= MAX_CRUMBS || self.is_complete() {
+            return Ok(());
+        }
+        let url = held.lease.url.clone();
+        let source = BadRange::Crumbs;
+        self.on_bad_range(ErrorKind::Range { url, source }.into(), None)
+    }
+
     /// Spends a retry and pauses new requests; those at work go on.
     pub(super) fn back_off(
         &mut self,
@@ -205,3 +227,5 @@ const SIGNING_TICK: Duration = Duration::from_secs(1);
 const MAX_RESTARTS: u32 = 3;
 const MAX_BAD_RANGES: u32 = 2;
 const MAX_PAGES: u32 = 1;
+/// As many connections as there may be can end this way when the last of a file is shared out.
+const MAX_CRUMBS: u32 = 64;
