@@ -21,7 +21,7 @@ use civitai_sim::Sim;
 use tokio::task::JoinSet;
 
 use self::case::{Job, Way};
-use self::knobs::Row;
+use self::knobs::{Company, Row};
 use self::tally::Tally;
 use crate::draw::Draw;
 
@@ -65,7 +65,7 @@ pub(crate) async fn run(order: &Order) -> Result<Tally> {
 async fn every_knob(order: &Order, tally: &mut Tally) -> Result<()> {
     let mut draw = Draw::new(order.seed);
     let sim = Arc::new(Sim::builder().seed(order.seed).start().await?);
-    let mut jobs = Vec::new();
+    let (mut jobs, mut alone) = (Vec::new(), Vec::new());
     let mut id = FIRST_ID;
     for (nth, row) in Row::usable().enumerate() {
         // Another way comes first for each row.
@@ -74,12 +74,19 @@ async fn every_knob(order: &Order, tally: &mut Tally) -> Result<()> {
             id += 1;
             Job::of_row(&mut draw, &sim, way, row, id)
         });
-        match order.length {
-            Length::Long => jobs.extend(of_row),
-            Length::Short => jobs.extend(of_row.take(1)),
+        let ways = match order.length {
+            Length::Long => 3,
+            Length::Short => 1,
+        };
+        match row.company {
+            Company::Nobody => alone.extend(of_row.take(ways)),
+            Company::Any | Company::Ranges => jobs.extend(of_row.take(ways)),
         }
     }
     work(order, &sim, jobs, order.seed, tally).await?;
+    for job in alone {
+        work(order, &sim, vec![job], order.seed, tally).await?;
+    }
     end(sim, tally).await;
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod draw;
 mod load;
+mod scripts;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -28,7 +29,10 @@ struct Args {
     /// Each knob by itself and one small round: what every run of the tests does
     #[arg(long)]
     short: bool,
-    /// Where the rounds begin
+    /// Play so many scripts of hostile servers instead
+    #[arg(long, conflicts_with_all = ["minutes", "seconds", "short"])]
+    scripts: Option<u64>,
+    /// Where the rounds or the scripts begin
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -38,7 +42,16 @@ fn main() -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(soak(&args))
+    match args.scripts {
+        Some(count) => runtime.block_on(scripts(args.seed, count)),
+        None => runtime.block_on(soak(&args)),
+    }
+}
+
+async fn scripts(seed: u64, count: u64) -> Result<ExitCode> {
+    let sum = scripts::run(seed..seed.saturating_add(count)).await?;
+    writeln!(std::io::stdout(), "{}", sum.line())?;
+    verdict(seed, &sum.complaints)
 }
 
 async fn soak(args: &Args) -> Result<ExitCode> {
@@ -54,10 +67,13 @@ async fn soak(args: &Args) -> Result<ExitCode> {
     };
     writeln!(std::io::stderr(), "seed {}", order.seed)?;
     let tally = load::run(&order).await?;
+    writeln!(std::io::stdout(), "{}", tally.table())?;
+    verdict(order.seed, &tally.complaints())
+}
+
+fn verdict(seed: u64, complaints: &[String]) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", tally.table())?;
-    let complaints = tally.complaints();
-    for complaint in &complaints {
+    for complaint in complaints {
         writeln!(out, "{complaint}")?;
     }
     let verdict = if complaints.is_empty() {
@@ -65,7 +81,7 @@ async fn soak(args: &Args) -> Result<ExitCode> {
     } else {
         format!("{} complaints", complaints.len())
     };
-    writeln!(out, "soak: seed {}, {verdict}", order.seed)?;
+    writeln!(out, "soak: seed {seed}, {verdict}")?;
     Ok(if complaints.is_empty() {
         ExitCode::SUCCESS
     } else {

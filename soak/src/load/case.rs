@@ -5,7 +5,7 @@ use civitai_sim::content::{Content, Kind};
 use civitai_sim::fault::FaultId;
 use civitai_sim::state::{Backend, File, Model, Version};
 
-use super::knobs::{End, Place, Price, Row, Subject};
+use super::knobs::{Company, End, Place, Price, Row, Subject};
 use crate::draw::Draw;
 
 /// One file to bring.
@@ -100,6 +100,7 @@ impl Case {
     fn draw(draw: &mut Draw, sim: &Sim, way: Way, id: u32, right_only: bool) -> Self {
         let met = |end: fn(&Row) -> bool| -> Vec<&'static Row> {
             Row::usable()
+                .filter(|row| row.company != Company::Nobody)
                 .filter(|row| way.meets(row.place) && end(row))
                 .collect()
         };
@@ -110,10 +111,7 @@ impl Case {
             let right = met(|row| row.end == End::Right);
             let mut rows = vec![*draw.pick(&right)];
             let other = *draw.pick(&right);
-            if other.name != rows[0].name
-                && draw.one_in(2)
-                && (other.price == Price::Nothing || rows[0].price == Price::Nothing)
-            {
+            if draw.one_in(2) && rows[0].goes_with(other) {
                 rows.push(other);
             }
             rows

@@ -53,12 +53,24 @@ pub(crate) enum Price {
     Bytes,
 }
 
+/// What else a download may meet at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// Anything that the others allow.
+    Any,
+    /// Nothing that keeps ranges from working: each address is good for a part of the file only.
+    Ranges,
+    /// Nothing, and no other download of the simulator either: it counts all of them.
+    Nobody,
+}
+
 /// A fault, where it strikes, how the download ends and what it may cost.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) place: Place,
     pub(crate) end: End,
     pub(crate) price: Price,
+    pub(crate) company: Company,
     /// Whether a resolver beyond this machine may be asked.
     asks_a_resolver: bool,
     faults: fn(&mut Draw, Subject) -> Vec<Fault>,
@@ -71,6 +83,7 @@ const fn storage(name: &'static str, faults: fn(&mut Draw, Subject) -> Vec<Fault
         place: Place::Storage,
         end: End::Right,
         price: Price::Nothing,
+        company: Company::Any,
         asks_a_resolver: false,
         faults,
     }
@@ -108,6 +121,21 @@ impl Row {
             end: End::Refused(kinds),
             ..self
         }
+    }
+
+    /// Whether one download can meet both and still come.
+    pub(crate) fn goes_with(&self, other: &Self) -> bool {
+        let spoils = |row: &Self| row.price == Price::Bytes;
+        let bears = |row: &Self, other: &Self| match row.company {
+            Company::Any => !(spoils(row) && spoils(other)),
+            Company::Ranges => !spoils(other) && other.name != "range_416",
+            Company::Nobody => false,
+        };
+        self.name != other.name && bears(self, other) && bears(other, self)
+    }
+
+    const fn with_company(self, company: Company) -> Self {
+        Self { company, ..self }
     }
 
     const fn asking_a_resolver(self) -> Self {
@@ -280,12 +308,14 @@ const ROWS: &[Row] = &[
             status: *draw.pick(&[429, 503]),
         };
         always(at.storage(), knob)
-    }),
+    })
+    .with_company(Company::Nobody),
     storage("expire_url", |draw, at| {
         let after = Expiry::Bytes(at.bytes * draw.within(40..=80) / 100 + 1);
         let cut = draw.one_in(2);
         always(at.storage(), Knob::ExpireUrl { after, cut })
-    }),
+    })
+    .with_company(Company::Ranges),
     // What a storage does that nobody gets over.
     storage("404", |_, at| always(at.storage(), status(404, &[], ""))).refused(&["not_found"]),
     storage("451", |_, at| always(at.storage(), status(451, &[], ""))).refused(&["region_blocked"]),

@@ -32,6 +32,8 @@ pub(crate) struct Tally {
     after_kills: Waste,
     slowest: f64,
     peak_rss: u64,
+    /// The job that took it.
+    hungriest: String,
     credentials: u64,
     before: Own,
     after: Own,
@@ -151,6 +153,7 @@ impl Tally {
             after_kills: Waste::default(),
             slowest: 0.0,
             peak_rss: 0,
+            hungriest: String::new(),
             credentials: 0,
             before: Own::now(),
             after: Own::now(),
@@ -163,7 +166,11 @@ impl Tally {
         self.hung += u64::from(ended.hung);
         self.crashed += u64::from(ended.crashed);
         self.kills += ended.kills;
-        self.peak_rss = self.peak_rss.max(ended.peak_rss);
+        if ended.peak_rss > self.peak_rss {
+            self.peak_rss = ended.peak_rss;
+            let faults: Vec<_> = job.cases.iter().map(|case| &case.faults).collect();
+            self.hungriest = format!("seed {seed}, {:?} over {faults:?}", job.way);
+        }
         self.slowest = self.slowest.max(ended.seconds);
         let timed_out = ended.kinds.iter().flatten().any(|kind| kind == "timeout");
         self.timeouts += u64::from(ended.hung || timed_out);
@@ -323,7 +330,7 @@ impl Tally {
         row("slowest job", &format_args!("{:.1} s", self.slowest));
         row(
             "peak memory of the program",
-            &format_args!("{} MiB", self.peak_rss >> 20),
+            &format_args!("{} MiB ({})", self.peak_rss >> 20, self.hungriest),
         );
         row("credentials at a storage", &self.credentials);
         let own = |own: Own| {
