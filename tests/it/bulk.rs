@@ -39,7 +39,7 @@ fn until<T: std::fmt::Debug>(mut ask: impl FnMut() -> T, wanted: impl Fn(&T) -> 
         if wanted(&answer) {
             return answer;
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{answer:?}");
+        assert!(begun.elapsed() < Duration::from_mins(1), "{answer:?}");
         std::thread::yield_now();
     }
 }

@@ -1,6 +1,6 @@
 //! Disks that refuse, and names that are taken by something else.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
@@ -24,18 +24,19 @@ fn error(ran: &Ran) -> Value {
 #[track_caller]
 fn assert_says(error: &Value, message: &str, hint: &str) {
     assert_eq!(error["kind"], "io", "{error}");
-    let has = |key: &str, words: &str| error[key].as_str().unwrap().contains(words);
+    let has = |key: &str, words: &str| error[key].as_str().expect("it is text").contains(words);
     assert!(has("message", message) && has("hint", hint), "{error}");
 }
 
 #[test]
 fn a_directory_in_the_place_of_a_file_is_named_and_kept() {
     let site = Site::start();
+    let url = url(&site);
     for name in ["x.bin", "x.bin.part", "x.bin.part.json"] {
         for force in [&[][..], &["--force"]] {
             let user = User::new();
             user.write(&format!("{name}/mine"), "mine");
-            let words = [&["fetch", &url(&site), "-o", "x.bin", "--json"], force].concat();
+            let words = [&["fetch", &url, "-o", "x.bin", "--json"], force].concat();
             let ran = user.run(&words);
             let path = user.path(name);
             assert_says(
@@ -143,7 +144,8 @@ fn ran(command: &mut Command, why_not: &str) -> Option<Ran> {
 }
 
 fn skipped(why: &str) {
-    eprintln!("skipped: {why}");
+    use std::io::Write as _;
+    writeln!(std::io::stderr(), "skipped: {why}").expect("tests have a standard error");
 }
 
 fn crc32c(bytes: &[u8]) -> u32 {

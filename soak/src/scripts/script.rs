@@ -62,7 +62,8 @@ impl Script {
             Temper::Clumsy => Some(draw.within(0..=3)),
             Temper::Hostile => draw.one_in(2).then(|| draw.within(1..=6)),
         };
-        let name = FileName::clean(*draw.pick(malice::NAMES), "file.bin");
+        let name: &str = draw.pick::<&str>(malice::NAMES);
+        let name = FileName::clean(name, "file.bin");
         Self {
             seed,
             temper,

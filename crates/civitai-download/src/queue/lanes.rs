@@ -220,12 +220,11 @@ mod tests {
                     running.push(ticket);
                     started.push(ticket);
                 }
-                match jobs {
-                    Some(jobs) => prop_assert!(running.len() <= jobs),
-                    None => {
-                        prop_assert!(lanes.small.running.len() <= 128);
-                        prop_assert!(lanes.big.cost() <= BIG_CONNECTIONS);
-                    }
+                if let Some(jobs) = jobs {
+                    prop_assert!(running.len() <= jobs);
+                } else {
+                    prop_assert!(lanes.small.running.len() <= 128);
+                    prop_assert!(lanes.big.cost() <= BIG_CONNECTIONS);
                 }
                 let waiting = lanes.small.waiting.len() + lanes.big.waiting.len();
                 prop_assert!(waiting == 0 || !running.is_empty(), "somebody waits for nobody");

@@ -57,11 +57,12 @@ async fn requests_and_bytes_are_those_that_storage_saw() {
         world.count(|event| matches!(event, Event::Leased { .. })),
         1
     );
-    let received = world.told().into_iter().filter_map(|event| match event {
-        Event::Received { bytes } => Some(bytes),
+    let told = world.told();
+    let mut received = told.iter().rev().filter_map(|event| match event {
+        Event::Received { bytes } => Some(*bytes),
         _ => None,
     });
-    assert_eq!(received.last(), Some(fetched.fetched_bytes));
+    assert_eq!(received.next(), Some(fetched.fetched_bytes));
 }
 
 #[tokio::test]

@@ -257,7 +257,7 @@ pub(super) fn break_rules(draw: &mut Draw, head: &mut Vec<u8>) {
         0 => {
             *head = String::from_utf8_lossy(head)
                 .replace("\r\n", "\n")
-                .into_bytes()
+                .into_bytes();
         }
         1 => head
             .splice(0..0, b"\r\n\r\n\r\n".iter().copied())
