@@ -65,7 +65,9 @@ fn stalled(site: &Site, user: &User, url: &str, duration: Duration) -> (Running,
         duration,
     };
     let fault = site.sim.faults().add(stall);
-    let first = Running::start(user.command(&["fetch", url, "-o", "x.bin", "--json"]));
+    let sha256 = sha256(site);
+    let words = ["fetch", url, "-o", "x.bin", "--sha256", &sha256, "--json"];
+    let first = Running::start(user.command(&words));
     let journal = user.path("x.bin.part.json");
     // Bounds a hang, nothing else.
     let patience = std::time::Instant::now();
@@ -79,6 +81,17 @@ fn stalled(site: &Site, user: &User, url: &str, duration: Duration) -> (Running,
     (first, fault)
 }
 
+fn sha256(site: &Site) -> String {
+    let state = site.sim.state();
+    let file = state.find_file(seed::LORA.file(0));
+    let hashes = file.expect("the seed has this file").2.hashes();
+    let (_, digest) = hashes
+        .into_iter()
+        .find(|(kind, _)| kind == "SHA256")
+        .expect("the file was scanned");
+    digest
+}
+
 fn url(site: &Site) -> String {
     let signed = site.sim.sign(seed::LORA.file(0));
     signed.expect("the seed has this file").to_string()
@@ -90,7 +103,9 @@ fn one_works_and_the_other_says_so_or_waits() {
     let url = url(&site);
     let (mut first, fault) = stalled(&site, &user, &url, Duration::from_hours(1));
     let process = format!("process {}", first.0.id());
-    let told = user.run(&["fetch", &url, "-o", "x.bin", "--json"]).exits(8);
+    let sha256 = sha256(&site);
+    let words = ["fetch", &url, "-o", "x.bin", "--sha256", &sha256, "--json"];
+    let told = user.run(&words).exits(8);
     let error = &told.line("file")["error"];
     assert!(
         error["kind"] == "locked"
@@ -98,7 +113,7 @@ fn one_works_and_the_other_says_so_or_waits() {
             && error["hint"].as_str().unwrap().contains("--wait"),
         "{error}"
     );
-    let words = ["fetch", &url, "-o", "x.bin", "--json", "--wait"];
+    let words = [&words[..], &["--wait"]].concat();
     let mut second = Running::start(user.command(&words));
     second.wait_for(&format!("waiting for {process}"));
     site.sim.faults().remove(fault);
@@ -113,7 +128,9 @@ fn who_waits_finds_what_the_other_has_finished() {
     let (site, user) = (Site::start(), User::new());
     let url = url(&site);
     let (first, _) = stalled(&site, &user, &url, Duration::from_secs(2));
-    let words = ["fetch", &url, "-o", "x.bin", "--json", "--wait"];
+    let sha256 = sha256(&site);
+    let mut words = vec!["fetch", &url, "-o", "x.bin", "--sha256", &sha256, "--json"];
+    words.push("--wait");
     let second = Running::start(user.command(&words));
     let (code, file) = first.end();
     assert_eq!((code, &file["status"]), (Some(0), &"downloaded".into()));

@@ -133,7 +133,7 @@ impl Stage<'_> {
     /// Stops a transfer as Ctrl-C does, once some of it is there.
     async fn interrupted(&self, words: &[&str]) -> Result<(), crate::session::Stop> {
         let throttle = self.sim.faults().add(Knob::Throttle {
-            bytes_per_second: 1 << 20,
+            bytes_per_second: 128 << 10,
         });
         let cancel = self.session.cancel.child_token();
         let some = async {

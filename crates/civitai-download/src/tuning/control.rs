@@ -370,9 +370,9 @@ const SETTLED_BY: u32 = 10;
 /// New connections have left slow start by then, or the link is so long and fat that the next level may be tried.
 const RISEN_BY: u32 = 6;
 /// Of what as many independent connections would add, this much is beyond doubt; then there is no need to wait.
-const CLEAR: f64 = 0.5;
+pub(super) const CLEAR: f64 = 0.5;
 /// From here on, in bytes a second, the machine is the limit more often than the link, and every connection costs it.
-const LOCAL: f64 = 250e6;
+pub(super) const LOCAL: f64 = 250e6;
 /// So close, a single window is as short as a moment in which others had the processor.
 const NEAR: Duration = Duration::from_millis(5);
 /// More than this over the level before is a sign that fewer connections would be slower.

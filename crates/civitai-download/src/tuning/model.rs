@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
+use super::control::{CLEAR, LOCAL};
 use super::link::Quality;
 use super::{Control, Measure, Mode};
 
@@ -359,7 +360,9 @@ proptest! {
         let alone = fixed(one, bytes, 1);
         prop_assert!(played.seconds <= alone * 1.05, "{} s, alone {alone} s: {:?}", played.seconds, played.levels);
         let best = best(one, bytes, 64);
-        prop_assert!(played.seconds <= best * 1.15 + 60.0 * round_trip, "{} s, at best {best} s: {:?}", played.seconds, played.levels);
+        // Where the machine may be the limit, a further connection must bring half of what it could.
+        let much = if capacity * MB < LOCAL { 1.15 } else { 1.15 * (1.0 + CLEAR) };
+        prop_assert!(played.seconds <= best * much + 60.0 * round_trip, "{} s, at best {best} s: {:?}", played.seconds, played.levels);
     }
 }
 
