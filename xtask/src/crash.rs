@@ -5,7 +5,9 @@
 //! after. Volumes that lose their power are ext4 images on loop devices, stopped by the file system's own shutdown
 //! call, in a mount namespace of their own.
 
+use std::ffi::OsStr;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -160,9 +162,17 @@ pub(crate) fn run(args: &CrashArgs) -> Result<Report> {
 
 /// The short form of everything, as one step of the tests.
 pub(crate) fn short() -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(own()?);
     command.args(["crash", "--short"]);
     Ok(command)
+}
+
+/// This program, or the newer build that a step of the tests has put in its place: Linux says so of a running one.
+fn own() -> Result<PathBuf> {
+    let own = std::env::current_exe()?.into_os_string();
+    let name = own.as_bytes();
+    let place = name.strip_suffix(b" (deleted)").unwrap_or(name);
+    Ok(OsStr::from_bytes(place).into())
 }
 
 /// This command once more, where what it mounts is seen by nobody else and ends with it.
@@ -170,7 +180,7 @@ fn inside() -> Result<Command> {
     let mut command = Command::new("unshare");
     command
         .args(["--mount", "--propagation", "private", "--"])
-        .arg(std::env::current_exe()?)
+        .arg(own()?)
         .args(std::env::args_os().skip(1))
         .env(INSIDE, "1");
     Ok(command)

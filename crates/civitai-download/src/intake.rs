@@ -269,8 +269,8 @@ static MOST_THREADS: LazyLock<usize> = LazyLock::new(|| match available_parallel
     _ => 1,
 });
 /// What all connections together hold, received but not written, where bytes arrive in small pieces.
-const AT_HAND: u64 = 2 << 20;
+const AT_HAND: u64 = 512 << 10;
 /// Fits in the second-level cache, where hashing finds what writing has read. A kill costs at most two of them.
-const MAX_BATCH: u64 = 512 << 10;
+const MAX_BATCH: u64 = 256 << 10;
 /// Smaller ones cost more calls than they save memory.
 const MIN_BATCH: u64 = 32 << 10;

@@ -40,7 +40,8 @@ fn fill(lab: &Lab, time: Duration, is_reserved: bool) -> Result<Run> {
     let filler = volume.0.join("filler");
     let take_all = |_| {
         let mut file = File::create(&filler).expect("the volume is not full yet");
-        while file.write_all(&[1; 64 << 10]).is_ok() {}
+        let block = vec![1; 64 << 10];
+        while file.write_all(&block).is_ok() {}
     };
     let no_reservation = At {
         call: Some(Call::Allocate),
