@@ -137,7 +137,8 @@ impl Row {
             return bad > 0;
         }
         let median = spread(&sums.fetched_again).map(|(median, _)| median);
-        let is_cheap = self.most_again.is_none_or(|most| median <= Some(most));
+        let is_known = sums.fetched_again.len() >= TELLING;
+        let is_cheap = !is_known || self.most_again.is_none_or(|most| median <= Some(most));
         sums.runs > 0 && bad + sums.stuck + sums.wrong_error == 0 && is_cheap
     }
 
@@ -205,5 +206,7 @@ const HEADINGS: [&str; 10] = [
 ];
 /// A fault shows itself many times; the first are enough to find it.
 const MOST_STORIES: usize = 5;
+/// The median of fewer runs depends on where the few points lie.
+const TELLING: usize = 50;
 /// What a kill may cost in the median.
 const MOST_AGAIN: u64 = 1 << 20;
