@@ -15,6 +15,12 @@ use crate::run::{complaint, refuse_token};
 use crate::settings::Key;
 use crate::text::{Lang, Message};
 
+mod bench;
+mod bulk;
+
+pub(crate) use self::bench::{AbArgs, BenchAction, BenchArgs};
+pub(crate) use self::bulk::{BulkAction, BulkArgs, BulkRunArgs};
+
 /// Find models of Civitai, fetch them, and prove that the bytes are the promised ones.
 #[derive(Debug, Parser)]
 #[command(
@@ -191,109 +197,6 @@ pub(crate) enum Verb {
     Sim(SimArgs),
     /// Say whose token is in use
     Whoami,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct BenchArgs {
-    #[command(subcommand)]
-    pub(crate) action: BenchAction,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum BenchAction {
-    /// Fetch a list of files, each with one of two settings, and say which is faster
-    Ab(AbArgs),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct AbArgs {
-    /// List of files, as for `fetch --list`
-    #[arg(value_name = "LIST")]
-    pub(crate) list: PathBuf,
-    /// Flags of the first setting, like "--connections 1"
-    #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
-    pub(crate) a: String,
-    /// Flags of the second setting, like "--connections 8"
-    #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
-    pub(crate) b: String,
-    /// Seed that decides which file is fetched how, to repeat a comparison [default: drawn]
-    #[arg(long, value_name = "N")]
-    pub(crate) seed: Option<u64>,
-    /// Times the list is fetched, split anew each time
-    #[arg(long, default_value_t = 1, value_name = "N", hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) rounds: u32,
-    /// Directory for the files while they are measured [default: that of the system]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) to: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct BulkArgs {
-    #[command(subcommand)]
-    pub(crate) action: BulkAction,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum BulkAction {
-    /// Give a job up
-    Cancel(JobArgs),
-    /// List all jobs
-    List,
-    /// Stop a job, to go on later
-    Pause(JobArgs),
-    /// Go on with a paused job, in the background
-    Resume(JobArgs),
-    /// Try again what failed or was cancelled, in the background
-    Retry(JobArgs),
-    /// Make a job of links and run it
-    Run(Box<BulkRunArgs>),
-    /// Show a job and what became of each link
-    Show(JobArgs),
-    /// Run waiting jobs until none is left
-    #[command(hide = true)]
-    Supervise,
-    /// Wait for the end of a job
-    Wait(JobArgs),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct JobArgs {
-    /// Id of the job, as `bulk list` shows it
-    #[arg(value_name = "ID")]
-    pub(crate) id: String,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct BulkRunArgs {
-    #[command(flatten)]
-    pub(crate) links: Links,
-    /// How files share the time: sequential, parallel or adaptive
-    #[arg(
-        long,
-        value_name = "STRATEGY",
-        default_value = "adaptive",
-        hide_default_value = true
-    )]
-    pub(crate) strategy: String,
-    /// What may be spent for speed: speed, efficiency, minimal or adaptive
-    #[arg(
-        long,
-        value_name = "MODE",
-        default_value = "adaptive",
-        hide_default_value = true
-    )]
-    pub(crate) mode: String,
-    /// Name of the job, for people
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
-    /// Run in the background, also when this terminal is closed
-    #[arg(long)]
-    pub(crate) detach: bool,
-    /// Replace a different file of the same name, once the new one is verified
-    #[arg(long)]
-    pub(crate) force: bool,
-    #[command(flatten)]
-    pub(crate) choose: Choose,
 }
 
 #[derive(Args, Debug)]
