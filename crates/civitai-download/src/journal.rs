@@ -153,6 +153,15 @@ impl Journal {
         Ok((journal, claims))
     }
 
+    /// A journal to which nothing can be added.
+    #[cfg(test)]
+    pub(crate) fn read_only(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            file: File::open(path)?,
+            named: AtomicBool::new(true),
+        })
+    }
+
     /// Reads whose part file the journal at `path` is about; `None` where there is no journal, or none that tells.
     pub(crate) fn identity(path: &Path) -> Result<Option<String>, Error> {
         let file = match disk::open(&disk::private(), path) {

@@ -225,7 +225,11 @@ impl Part {
     fn unwrite(&self, error: io::Error) -> Result<(), Error> {
         let mut state = self.state();
         state.written = state.flushed.clone();
-        self.journal.append(&Record::Unwritten {})?;
+        if let Err(unsaid) = self.journal.append(&Record::Unwritten {}) {
+            tracing::warn!(error = %unsaid, "the journal cannot take back what it claims, and goes");
+            // Without a journal the part file is begun anew.
+            self.journal.remove()?;
+        }
         Err(Error::on_disk(error, &self.target, 0))
     }
 
@@ -300,5 +304,29 @@ fn open_existing(path: &Path) -> Result<Option<File>, Error> {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.is_absent() => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_that_cannot_be_taken_back_are_not_found_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("x.bin");
+        let header = Header::new("x", None, None);
+        let mut part = Part::open(&target, &header).expect("begun");
+        part.write(0, &[Bytes::from_static(b"never on the disk")])
+            .expect("written");
+        let again = |part| {
+            drop(part);
+            Part::open(&target, &header).expect("opened").bytes()
+        };
+        // A device that cannot be flushed, and a journal that takes no line.
+        part.data = File::open("/dev/null").expect("there");
+        part.journal = Journal::read_only(&Journal::path(&part.path)).expect("there");
+        part.flush().expect_err("nothing can be flushed there");
+        assert_eq!(again(part), 0);
     }
 }
