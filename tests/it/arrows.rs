@@ -6,7 +6,7 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// Each crate of the workspace and the crates that it may stand on.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("civitai-analytics", &[]),
     ("civitai-reliability", &[]),
     ("civitai-security", &[]),
@@ -17,11 +17,21 @@ const ALLOWED: [(&str, &[&str]); 12] = [
         &["civitai-reliability", "civitai-security"],
     ),
     (
+        "civitai-library",
+        &[
+            "civitai-api",
+            "civitai-download",
+            "civitai-reliability",
+            "civitai-security",
+        ],
+    ),
+    (
         "civitai-cli",
         &[
             "civitai-analytics",
             "civitai-api",
             "civitai-download",
+            "civitai-library",
             "civitai-reliability",
             "civitai-security",
             "civitai-sim",

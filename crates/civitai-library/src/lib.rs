@@ -1,0 +1,1 @@
+//! A folder of models that can be trusted: known, placed, described, reproducible, repairable.
