@@ -1,4 +1,5 @@
-//! What the transfer asks of the operating system: the few calls whose order and failure modes matter.
+//! What a transfer, and whoever else keeps files that must outlive a crash, asks of the operating system: the few calls
+//! whose order and failure modes matter.
 //!
 //! Everything here blocks.
 
@@ -116,7 +117,7 @@ fn umask() -> u32 {
 }
 
 /// Renames, failing with [`AlreadyExists`](io::ErrorKind::AlreadyExists) rather than replacing what is at `to`.
-pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     let cwd = rustix::fs::CWD;
     match rustix::fs::renameat_with(cwd, from, cwd, to, RenameFlags::NOREPLACE) {
         // Network and FUSE file systems know neither flag nor call; a hard link refuses to replace just as well.
@@ -128,20 +129,56 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// Gives a file new contents, in such a way that a crash or a full disk at any point leaves the old ones or the new ones.
+///
+/// The contents are written to `NAME.new` in the same directory, flushed and renamed; a leftover of that name is
+/// overwritten, so two writers of one file must take turns. A symbolic link stays one and its aim gets the contents; the
+/// mode of the old file is kept.
+pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let target = fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mode = match fs_err::metadata(&target) {
+        Ok(old) => old.permissions().mode() & 0o7777,
+        Err(_) => usual_mode(),
+    };
+    let draft = beside(&target, ".new");
+    let write = || {
+        let file = private()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&draft)?;
+        write_all(&file, contents)?;
+        set_mode(&file, mode)?;
+        file.sync_all()?;
+        fs_err::rename(&draft, &target)
+    };
+    write().inspect_err(|_| {
+        // What went wrong is the better answer than that the draft stayed, too.
+        let _ = remove_if_there(&draft);
+    })?;
+    sync_dir(parent(&target))
+}
+
+fn write_all(file: &File, contents: &[u8]) -> io::Result<()> {
+    use std::io::Write as _;
+    let mut file = file;
+    file.write_all(contents)
+}
+
 /// Makes renames, creations and removals in a directory survive a power cut.
-pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+pub fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
 /// The directory of `path`, usable in calls also for a bare file name.
-pub(crate) fn parent(path: &Path) -> &Path {
+pub fn parent(path: &Path) -> &Path {
     path.parent()
         .filter(|dir| !dir.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
 }
 
 /// Creates a directory and its parents, each flushed into the one above.
-pub(crate) fn create_dirs(dir: &Path) -> io::Result<()> {
+pub fn create_dirs(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
@@ -264,7 +301,7 @@ pub(crate) fn is_same_file(open: &File, path: &Path) -> io::Result<bool> {
 }
 
 /// Removes a file; that it is gone already is fine.
-pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
+pub fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs_err::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
@@ -332,6 +369,31 @@ mod tests {
         fs_err::remove_file(&to).expect("removed");
         rename_new(&from, &to).expect("the name is free");
         assert_eq!(fs_err::read(&to).expect("moved"), b"new");
+    }
+
+    #[test]
+    fn new_contents_keep_the_mode_and_the_link() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        replace(&file, b"first").expect("written");
+        fs_err::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).expect("changed");
+        std::os::unix::fs::symlink(&file, &link).expect("linked");
+        replace(&link, b"second").expect("written");
+        assert_eq!(fs_err::read(&file).expect("there"), b"second");
+        assert!(fs_err::symlink_metadata(&link).expect("there").is_symlink());
+        let mode = fs_err::metadata(&file).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        assert!(!dir.path().join("file.new").exists());
+    }
+
+    #[test]
+    fn contents_that_cannot_be_written_leave_the_old_ones() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let file = dir.path().join("file");
+        replace(&file, b"old").expect("written");
+        fs_err::create_dir(dir.path().join("file.new")).expect("created");
+        replace(&file, b"new").expect_err("the draft has no place");
+        assert_eq!(fs_err::read(&file).expect("there"), b"old");
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! What happens on the way is told as [`Event`]s. Nothing here prints, reads the environment or outlives the call.
 
 pub mod digest;
+pub mod disk;
 pub mod error;
 pub mod event;
 #[doc(hidden)]
@@ -25,7 +26,6 @@ pub mod verify;
 
 mod commit;
 mod connection;
-mod disk;
 mod host;
 mod intake;
 mod journal;
