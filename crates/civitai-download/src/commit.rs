@@ -3,18 +3,17 @@
 //! Everything here blocks but [`Commits`]. The order is the point: a crash between any two steps leaves a state from which running
 //! the same transfer again finishes the job, and the final name never holds bytes that were not verified.
 
-use std::io;
-use std::path::{Path, PathBuf};
-
-use serde::Serialize;
+use std::path::Path;
 
 use crate::digest::Digests;
 use crate::disk;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::part::Part;
 
+mod quarantine;
 mod together;
 
+pub(crate) use quarantine::Reason;
 pub use together::Commits;
 pub(crate) use together::Step;
 
@@ -94,55 +93,6 @@ impl Commit<'_> {
         Ok(disk::sync_dir(disk::parent(self.target))?)
     }
 
-    /// Moves the bytes out of the way, with a note beside them that says why, and ends the transfer.
-    pub(crate) fn quarantine(
-        &self,
-        part: &Part,
-        digests: &Digests,
-        reason: &Reason,
-    ) -> Result<PathBuf, Error> {
-        let beside = disk::parent(self.target);
-        let moved = match self.quarantine_root.map(|root| self.move_into(root, part)) {
-            // A root on another volume cannot take a file by renaming.
-            None => self.move_into(beside, part),
-            Some(Err(error)) if error.kind() == io::ErrorKind::CrossesDevices => {
-                self.move_into(beside, part)
-            }
-            Some(moved) => moved,
-        }?;
-        let note = Note {
-            schema: 1,
-            target: self.target,
-            identity: self.identity,
-            bytes: digests.bytes,
-            sha256: digests.sha256.map(|digest| digest.to_string()),
-            reason,
-        };
-        let text = serde_json::to_vec_pretty(&note).map_err(io::Error::other)?;
-        fs_err::write(disk::beside(&moved, ".json"), text)?;
-        disk::sync_dir(disk::parent(&moved))?;
-        self.forget(part.journal())?;
-        Ok(moved)
-    }
-
-    /// Gives the part file the first free name in the quarantine of `root`.
-    fn move_into(&self, root: &Path, part: &Part) -> io::Result<PathBuf> {
-        let folder = root.join(QUARANTINE);
-        disk::create_dirs(&folder)?;
-        let name = self.target.file_name().unwrap_or_default();
-        let mut to = folder.join(name);
-        let mut count = 0_u32;
-        loop {
-            match disk::rename_new(part.path(), &to) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    count += 1;
-                    to = disk::beside(&folder.join(name), &format!(".{count}"));
-                }
-                other => return other.map(|()| to),
-            }
-        }
-    }
-
     fn candidate<'b>(&'b self, path: &'b Path, digests: &'b Digests) -> Candidate<'b> {
         Candidate {
             path,
@@ -152,29 +102,3 @@ impl Commit<'_> {
         }
     }
 }
-
-/// Why a file is in quarantine.
-#[derive(Debug, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum Reason {
-    Integrity {
-        algorithm: &'static str,
-        expected: String,
-        got: String,
-    },
-    Refused {
-        reason: String,
-    },
-}
-
-#[derive(Serialize)]
-struct Note<'a> {
-    schema: u32,
-    target: &'a Path,
-    identity: &'a str,
-    bytes: u64,
-    sha256: Option<String>,
-    reason: &'a Reason,
-}
-
-const QUARANTINE: &str = ".quarantine";
