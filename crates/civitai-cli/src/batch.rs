@@ -21,7 +21,7 @@ use crate::features;
 use crate::job::Side;
 use crate::network;
 use crate::patience::{Borne, Patience};
-use crate::progress::Board;
+use crate::progress::{Board, Running};
 use crate::safeguard::{Safeguard, Way};
 use crate::session::{Outcome, Session};
 use crate::settings::{Amount, Settings};
@@ -288,8 +288,14 @@ impl<'a> Batch<'a> {
             };
             // Taken after the turn and let go before the next one, so that nobody waits in a circle.
             let lane = self.guard.lane().await;
-            let (result, fetched_bytes) = self.attempt(&wanted, &path, &name, lane.way, turn).await;
-            self.guard.ended(lane.way.taken(), &result).await;
+            let running = self.running(&wanted, &path, &name);
+            let result = self
+                .attempt(&wanted, &path, (lane.way, turn), &running)
+                .await;
+            let (taken, requests) = (lane.way.taken(), running.requests());
+            let fetched_bytes = running.fetched_bytes();
+            drop(running);
+            self.guard.ended(taken, &result, requests).await;
             drop(lane);
             let error = match result {
                 Ok(fetched) => break FileLine::fetched(&wanted, &fetched),
@@ -306,21 +312,23 @@ impl<'a> Batch<'a> {
         self.report.file(&outcome);
     }
 
-    /// One transfer, and how many bytes it brought.
+    /// The place on the board of a file that is about to be fetched.
+    fn running(&self, wanted: &Wanted, path: &Path, name: &str) -> Running {
+        let (id, bytes) = (wanted.ids.file_id, wanted.expected.bytes);
+        self.board.start(id, path.to_owned(), name, bytes)
+    }
+
+    /// One transfer.
     async fn attempt(
         &self,
         wanted: &Wanted,
         path: &Path,
-        name: &str,
-        way: Way,
-        turn: Turn,
-    ) -> (Result<Fetched, Error>, u64) {
-        let (id, bytes) = (wanted.ids.file_id, wanted.expected.bytes);
-        let running = self.board.start(id, path.to_owned(), name, bytes);
+        (way, turn): (Way, Turn),
+        running: &Running,
+    ) -> Result<Fetched, Error> {
         let transfer = self.transfer(wanted, path, way).turn(turn);
         let transfer = transfer.events(running.listener());
-        let result = transfer.run(self.session.cancel.clone()).await;
-        (result, running.fetched_bytes())
+        transfer.run(self.session.cancel.clone()).await
     }
 
     /// Waits, for a job, until the server will hear of it again.

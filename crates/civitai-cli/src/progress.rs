@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use civitai_download::Event;
+use civitai_download::{Cause, Event};
+use civitai_reliability::failsafe::Requests;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -71,6 +72,8 @@ impl Board {
             bytes: AtomicU64::new(0),
             total: AtomicU64::new(UNKNOWN),
             connections: AtomicUsize::new(0),
+            requests: AtomicU64::new(0),
+            timed_out: AtomicU64::new(0),
             shown: Mutex::new(Shown {
                 at: Instant::now(),
                 bytes: None,
@@ -131,6 +134,14 @@ impl Running {
             .load(Ordering::Relaxed)
             .saturating_sub(before)
     }
+
+    /// The requests that the transfer has told of.
+    pub(crate) fn requests(&self) -> Requests {
+        Requests {
+            made: self.gauge.requests.load(Ordering::Relaxed),
+            timed_out: self.gauge.timed_out.load(Ordering::Relaxed),
+        }
+    }
 }
 
 impl Drop for Running {
@@ -158,6 +169,9 @@ struct Gauge {
     bytes: AtomicU64,
     total: AtomicU64,
     connections: AtomicUsize,
+    requests: AtomicU64,
+    /// Those of `requests` to which nothing came in time.
+    timed_out: AtomicU64,
     shown: Mutex<Shown>,
     bar: Option<ProgressBar>,
 }
@@ -193,6 +207,15 @@ impl Gauge {
             } => {
                 self.store(bytes, total);
                 self.connections.store(connections, Ordering::Relaxed);
+            }
+            Event::Asked => {
+                self.requests.fetch_add(1, Ordering::Relaxed);
+            }
+            Event::RequestFailed {
+                cause: Cause::Timeout,
+                ..
+            } => {
+                self.timed_out.fetch_add(1, Ordering::Relaxed);
             }
             _ => {}
         }

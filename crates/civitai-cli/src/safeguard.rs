@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use civitai_download::jobs::{Error, Jobs};
 use civitai_download::{Fetched, How};
 use civitai_reliability::Failsafe;
-use civitai_reliability::failsafe::{Course, Ended, Limits, Outcome, Taken};
+use civitai_reliability::failsafe::{Course, Ended, Limits, Outcome, Requests, Taken};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::exit::Kind;
@@ -140,12 +140,18 @@ impl Safeguard {
         &self,
         taken: Taken,
         result: &Result<Fetched, civitai_download::Error>,
+        requests: Requests,
     ) {
         let Some(outcome) = judge(result) else {
             return;
         };
         let at = now();
-        let ended = Ended { at, taken, outcome };
+        let ended = Ended {
+            at,
+            taken,
+            outcome,
+            requests,
+        };
         let is_due = {
             let mut state = self.state();
             state.failsafe.record(ended);

@@ -4,10 +4,11 @@
 //! is one file at a time over one connection. The course is [`Course::Sequential`] while one of these holds:
 //!
 //! * more than [`Limits::errors_percent`] of the last hour's transfers failed,
-//! * more than [`Limits::timeouts_percent`] of them timed out,
+//! * more than [`Limits::timeouts_percent`] of them timed out, or of the requests they made, whatever became of those:
+//!   a transfer that asked again and got what was missing has still been let down,
 //! * the last [`Limits::streak`] transfers of the fast path failed one after another, the last of them within the hour.
 //!
-//! A share counts only with at least [`Limits::minimum`] transfers and [`Limits::repeats`] bad ones, so that one bad
+//! A share counts only with at least [`Limits::minimum`] transfers or requests and [`Limits::repeats`] bad ones, so that one bad
 //! file of three says nothing. Both paths count for the shares, which is how good transfers on the sequential path lead
 //! back; only the fast path makes or ends a streak. An hour is the current minute and the 59 before it.
 //!
@@ -23,9 +24,9 @@ use std::time::Duration;
 pub struct Limits {
     /// Failed transfers, of a hundred, that are still borne.
     pub errors_percent: u64,
-    /// Timed-out transfers, of a hundred, that are still borne.
+    /// Timed-out transfers or requests, of a hundred, that are still borne.
     pub timeouts_percent: u64,
-    /// Fewer transfers than this in the hour say nothing about a share.
+    /// Fewer transfers or requests than this in the hour say nothing about a share.
     pub minimum: u64,
     /// Fewer bad ones than this say nothing about a share.
     pub repeats: u64,
@@ -119,6 +120,13 @@ pub enum Why {
         /// Of how many.
         of: u64,
     },
+    /// Too many of the requests that the last hour's transfers made timed out, though most were made up for.
+    Requests {
+        /// How many.
+        timed_out: u64,
+        /// Of how many.
+        of: u64,
+    },
     /// The fast path failed again and again.
     Streak {
         /// How often in a row.
@@ -135,6 +143,24 @@ pub struct Ended {
     pub taken: Taken,
     /// How it ended.
     pub outcome: Outcome,
+    /// What it asked of servers on the way.
+    pub requests: Requests,
+}
+
+/// The requests of a transfer, or of many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// How many were made.
+    pub made: u64,
+    /// Those of `made` to which nothing, or no more, came in time.
+    pub timed_out: u64,
+}
+
+impl Requests {
+    fn add(&mut self, other: Self) {
+        self.made = self.made.saturating_add(other.made);
+        self.timed_out = self.timed_out.saturating_add(other.timed_out);
+    }
 }
 
 /// What happened within one minute.
@@ -146,6 +172,8 @@ pub struct Counts {
     pub failed: u64,
     /// Those of `failed` that timed out.
     pub timed_out: u64,
+    /// The requests of all of them.
+    pub requests: Requests,
 }
 
 impl Counts {
@@ -153,6 +181,7 @@ impl Counts {
         self.finished = self.finished.saturating_add(other.finished);
         self.failed = self.failed.saturating_add(other.failed);
         self.timed_out = self.timed_out.saturating_add(other.timed_out);
+        self.requests.add(other.requests);
     }
 
     fn all(self) -> u64 {
@@ -205,24 +234,17 @@ impl Failsafe {
         let now = minute(ended.at);
         self.minutes
             .retain(|minute, _| minute.saturating_add(WINDOW_MINUTES) > now);
-        self.minutes
-            .entry(now)
-            .or_default()
-            .add(match ended.outcome {
-                Outcome::Finished => Counts {
-                    finished: 1,
-                    ..Counts::default()
-                },
-                Outcome::Failed => Counts {
-                    failed: 1,
-                    ..Counts::default()
-                },
-                Outcome::TimedOut => Counts {
-                    failed: 1,
-                    timed_out: 1,
-                    ..Counts::default()
-                },
-            });
+        let (finished, failed, timed_out) = match ended.outcome {
+            Outcome::Finished => (1, 0, 0),
+            Outcome::Failed => (0, 1, 0),
+            Outcome::TimedOut => (0, 1, 1),
+        };
+        self.minutes.entry(now).or_default().add(Counts {
+            finished,
+            failed,
+            timed_out,
+            requests: ended.requests,
+        });
         if ended.taken == Taken::Fast {
             self.streak = match ended.outcome {
                 Outcome::Finished => Streak::default(),
@@ -250,7 +272,7 @@ impl Failsafe {
         {
             counts.add(*minute);
         }
-        let of = counts.all();
+        let (of, requests) = (counts.all(), counts.requests);
         let failures = self.streak_at(now);
         let why = if failures >= limits.streak {
             Why::Streak { failures }
@@ -263,6 +285,11 @@ impl Failsafe {
             Why::Timeouts {
                 timed_out: counts.timed_out,
                 of,
+            }
+        } else if limits.is_passed(requests.timed_out, requests.made, limits.timeouts_percent) {
+            Why::Requests {
+                timed_out: requests.timed_out,
+                of: requests.made,
             }
         } else {
             return Course::Fast;

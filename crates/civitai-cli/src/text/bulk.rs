@@ -385,6 +385,9 @@ fn why_en(why: Why) -> String {
         Why::Timeouts { timed_out, of } => {
             format!("{timed_out} of the last hour's {of} transfers timed out")
         }
+        Why::Requests { timed_out, of } => {
+            format!("{timed_out} of the last hour's {of} requests timed out")
+        }
         Why::Streak { failures } => format!("the last {failures} transfers failed"),
     }
 }
@@ -396,6 +399,9 @@ fn why_ja(why: Why) -> String {
         }
         Why::Timeouts { timed_out, of } => {
             format!("直近 1 時間の転送 {of} 件中 {timed_out} 件が時間切れになりました")
+        }
+        Why::Requests { timed_out, of } => {
+            format!("直近 1 時間の要求 {of} 件中 {timed_out} 件が時間切れになりました")
         }
         Why::Streak { failures } => format!("転送が {failures} 回続けて失敗しました"),
     }

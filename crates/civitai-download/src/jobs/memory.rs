@@ -1,7 +1,7 @@
 //! What the failsafe remembers between runs.
 
 use civitai_reliability::Failsafe;
-use civitai_reliability::failsafe::{Counts, Ended, Limits, Streak};
+use civitai_reliability::failsafe::{Counts, Ended, Limits, Requests, Streak};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Error, Fault, Jobs};
@@ -24,13 +24,16 @@ impl Jobs {
                 failsafe.record(*ended);
             }
             transaction.execute("DELETE FROM minute", [])?;
-            let mut insert = transaction.prepare("INSERT INTO minute VALUES (?1, ?2, ?3, ?4)")?;
+            let mut insert =
+                transaction.prepare("INSERT INTO minute VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
             for (minute, counts) in failsafe.minutes() {
                 insert.execute(params![
                     whole(minute),
                     whole(counts.finished),
                     whole(counts.failed),
-                    whole(counts.timed_out)
+                    whole(counts.timed_out),
+                    whole(counts.requests.made),
+                    whole(counts.requests.timed_out)
                 ])?;
             }
             let streak = failsafe.streak();
@@ -50,14 +53,19 @@ impl Jobs {
 }
 
 fn load(connection: &Connection, limits: Limits) -> Result<Failsafe, Fault> {
-    let mut select =
-        connection.prepare("SELECT minute, finished, failed, timed_out FROM minute")?;
+    let mut select = connection.prepare(
+        "SELECT minute, finished, failed, timed_out, requests, requests_timed_out FROM minute",
+    )?;
     let minutes = select.query_map([], |row| {
         let count = |index| row.get(index).map(|count: i64| count.max(0).unsigned_abs());
         let counts = Counts {
             finished: count(1)?,
             failed: count(2)?,
             timed_out: count(3)?,
+            requests: Requests {
+                made: count(4)?,
+                timed_out: count(5)?,
+            },
         };
         Ok((count(0)?, counts))
     })?;

@@ -5,11 +5,12 @@ use rusqlite_migration::{M, Migrations};
 pub(super) const MIGRATIONS: Migrations<'static> = Migrations::from_slice(ALL);
 
 /// The number of the newest version.
-pub(super) const LATEST: u32 = 1;
+pub(super) const LATEST: u32 = 2;
 
 /// Times are milliseconds since the Unix epoch.
-const ALL: &[M<'static>] = &[M::up(
-    "CREATE TABLE job (
+const ALL: &[M<'static>] = &[
+    M::up(
+        "CREATE TABLE job (
         number INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,
         name TEXT,
@@ -58,14 +59,24 @@ const ALL: &[M<'static>] = &[M::up(
         failures INTEGER NOT NULL,
         minute INTEGER NOT NULL
     ) STRICT;",
-)
-.down(
-    "DROP TABLE streak;
+    )
+    .down(
+        "DROP TABLE streak;
     DROP TABLE minute;
     DROP TABLE outcome;
     DROP TABLE item;
     DROP TABLE job;",
-)];
+    ),
+    M::up(
+        "-- What the transfers of each minute asked of servers.
+    ALTER TABLE minute ADD COLUMN requests INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE minute ADD COLUMN requests_timed_out INTEGER NOT NULL DEFAULT 0;",
+    )
+    .down(
+        "ALTER TABLE minute DROP COLUMN requests_timed_out;
+    ALTER TABLE minute DROP COLUMN requests;",
+    ),
+];
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use civitai_download::Mode;
 use civitai_download::jobs::{
     Change, Claim, End, Error, ItemState, Jobs, New, Order, Outcome, State, Strategy, Trouble,
 };
-use civitai_reliability::failsafe::{Course, Ended, Limits, Taken, Why};
+use civitai_reliability::failsafe::{Course, Ended, Limits, Requests, Taken, Why};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -247,6 +247,10 @@ fn the_failsafe_remembers_across_runs() {
         at,
         taken: Taken::Fast,
         outcome: civitai_reliability::failsafe::Outcome::Failed,
+        requests: Requests {
+            made: 9,
+            timed_out: 4,
+        },
     };
     for _ in 0..3 {
         let mut jobs = Jobs::open(folder.path()).unwrap();
@@ -255,6 +259,12 @@ fn the_failsafe_remembers_across_runs() {
     let failsafe = Jobs::open(folder.path()).unwrap().failsafe(limits).unwrap();
     let why = Why::Streak { failures: 3 };
     assert_eq!(failsafe.course(at), Course::Sequential { why });
+    let (_, counts) = failsafe.minutes().next().unwrap();
+    let requests = Requests {
+        made: 27,
+        timed_out: 12,
+    };
+    assert_eq!(counts.requests, requests);
 }
 
 #[test]

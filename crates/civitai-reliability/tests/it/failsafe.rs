@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use civitai_reliability::failsafe::{
-    Counts, Course, Ended, Failsafe, Limits, Outcome, Streak, Taken, Why,
+    Counts, Course, Ended, Failsafe, Limits, Outcome, Requests, Streak, Taken, Why,
 };
 use proptest::prelude::*;
 
@@ -14,7 +14,12 @@ fn after(minutes: u64) -> Duration {
 }
 
 fn ended(at: Duration, taken: Taken, outcome: Outcome) -> Ended {
-    Ended { at, taken, outcome }
+    Ended {
+        at,
+        taken,
+        outcome,
+        requests: Requests::default(),
+    }
 }
 
 fn many(failsafe: &mut Failsafe, count: usize, taken: Taken, outcome: Outcome) {
@@ -83,6 +88,31 @@ fn timeouts_are_borne_less_than_errors() {
 }
 
 #[test]
+fn requests_that_time_out_count_also_where_the_transfer_gets_over_them() {
+    let mut failsafe = Failsafe::default();
+    let mut transfer = |made, timed_out| {
+        let requests = Requests { made, timed_out };
+        failsafe.record(Ended {
+            requests,
+            ..ended(NOON, Taken::Fast, Outcome::Finished)
+        });
+        failsafe.course(NOON)
+    };
+    assert_eq!(transfer(15, 2), Course::Fast, "15 say nothing");
+    let why = Why::Requests {
+        timed_out: 2,
+        of: 199,
+    };
+    assert_eq!(transfer(184, 0), Course::Sequential { why });
+    assert_eq!(transfer(1, 0), Course::Fast, "1 % is not more than 1 %");
+    let why = Why::Requests {
+        timed_out: 3,
+        of: 201,
+    };
+    assert_eq!(transfer(1, 1), Course::Sequential { why });
+}
+
+#[test]
 fn the_past_of_another_run_counts() {
     let mut first = Failsafe::default();
     many(&mut first, 2, Taken::Fast, Outcome::Failed);
@@ -107,6 +137,10 @@ fn no_count_is_too_large() {
         finished: u64::MAX,
         failed: u64::MAX,
         timed_out: u64::MAX,
+        requests: Requests {
+            made: u64::MAX,
+            timed_out: u64::MAX,
+        },
     };
     let streak = Streak {
         failures: u32::MAX,
@@ -148,14 +182,24 @@ fn model(history: &[Ended], now: Duration, limits: &Limits) -> Course {
         count(&[Outcome::Failed, Outcome::TimedOut]),
         count(&[Outcome::TimedOut]),
     );
-    let passed = |bad: u64, percent: u64| {
+    let asked = hour.iter().fold((0, 0), |(made, timed_out), ended| {
+        let requests = ended.requests;
+        (made + requests.made, timed_out + requests.timed_out)
+    });
+    let passed = |bad: u64, of: u64, percent: u64| {
         of >= limits.minimum && bad >= limits.repeats && bad * 100 > percent * of
     };
-    if passed(failed, limits.errors_percent) {
+    if passed(failed, of, limits.errors_percent) {
         let why = Why::Errors { failed, of };
         Course::Sequential { why }
-    } else if passed(timed_out, limits.timeouts_percent) {
+    } else if passed(timed_out, of, limits.timeouts_percent) {
         let why = Why::Timeouts { timed_out, of };
+        Course::Sequential { why }
+    } else if passed(asked.1, asked.0, limits.timeouts_percent) {
+        let why = Why::Requests {
+            timed_out: asked.1,
+            of: asked.0,
+        };
         Course::Sequential { why }
     } else {
         Course::Fast
@@ -170,23 +214,34 @@ fn outcomes() -> impl Strategy<Value = Outcome> {
     ]
 }
 
+fn requests() -> impl Strategy<Value = Requests> {
+    let timed_out = prop_oneof![50 => Just(0), 1 => 0_u64..5];
+    (0_u64..20, timed_out).prop_map(|(more, timed_out)| Requests {
+        made: timed_out + more,
+        timed_out,
+    })
+}
+
 proptest! {
     /// Whatever happens, with the memory carried over from run to run, the answer is the model's.
     #[test]
     fn equals_the_model(
-        steps in prop::collection::vec((0_u64..400, outcomes(), any::<bool>()), 0..400),
+        steps in prop::collection::vec((0_u64..400, outcomes(), any::<bool>(), requests()), 0..400),
         runs in 1_usize..50,
     ) {
         let limits = Limits::default();
         let mut failsafe = Failsafe::new(limits);
         let mut history = Vec::new();
         let mut now = NOON;
-        for (index, (pause, outcome, follows)) in steps.into_iter().enumerate() {
+        for (index, (pause, outcome, follows, requests)) in steps.into_iter().enumerate() {
             now += Duration::from_secs(pause);
             let course = failsafe.course(now);
             prop_assert_eq!(course, model(&history, now, &limits));
             let taken = if follows { course.taken() } else { Taken::Fast };
-            let ended = ended(now, taken, outcome);
+            let ended = Ended {
+                requests,
+                ..ended(now, taken, outcome)
+            };
             failsafe.record(ended);
             history.push(ended);
             if index % runs == 0 {
