@@ -17,9 +17,11 @@ use crate::text::{Lang, Message};
 
 mod bench;
 mod bulk;
+mod library;
 
 pub(crate) use self::bench::{AbArgs, BenchAction, BenchArgs};
 pub(crate) use self::bulk::{BulkAction, BulkArgs, BulkRunArgs};
+pub(crate) use self::library::{CheckDbArgs, LibraryAction, LibraryArgs, ListArgs};
 
 /// Find models of Civitai, fetch them, and prove that the bytes are the promised ones.
 #[derive(Debug, Parser)]
@@ -183,6 +185,8 @@ pub(crate) enum Verb {
     Hash(HashArgs),
     /// Show a model or a version
     Info(InfoArgs),
+    /// See and mend what is on the disk
+    Library(LibraryArgs),
     /// Store an API token for this site
     Login(LoginArgs),
     /// Forget the stored API token

@@ -10,6 +10,7 @@ pub(crate) mod fetch;
 pub(crate) mod get;
 pub(crate) mod hash;
 pub(crate) mod info;
+pub(crate) mod library;
 pub(crate) mod login;
 pub(crate) mod man;
 pub(crate) mod resolve;

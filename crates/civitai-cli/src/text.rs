@@ -5,6 +5,7 @@ mod bulk;
 mod en;
 mod help;
 mod ja;
+mod library;
 mod measure;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use crate::settings::Bad;
 
 pub(crate) use bulk::{Bulk, item_word, state_word};
 pub(crate) use help::{misuse, translate_help};
+pub(crate) use library::Library;
 pub(crate) use measure::{Heading, Measure, Verdict, ratio, seconds};
 
 /// A language messages exist in.
@@ -200,6 +202,8 @@ pub(crate) enum Message {
     LayoutLater {
         layout: String,
     },
+    /// About the library.
+    Library(Library),
     LineEnd,
     ListMissing {
         path: PathBuf,
@@ -357,6 +361,8 @@ pub(crate) enum Hint {
     StartOver,
     /// What to do about a name that is taken.
     OtherName,
+    /// About the library.
+    Library(Library),
     /// Two tokens confuse whoever looks for the reason of a refusal.
     OneToken,
     /// The verb that lists many models.

@@ -16,7 +16,7 @@ use rustix::fs::{FallocateFlags, RenameFlags};
 use crate::error::{Error, ErrorKind};
 
 /// Options that open a file of ours: private, and never through a symbolic link somebody planted.
-pub(crate) fn private() -> OpenOptions {
+pub fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
     options.options_mut().mode(0o600).custom_flags(flags);

@@ -115,6 +115,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::LayoutLater { layout } => {
             format!("layout {layout} is not applied yet: files go flat into the library")
         }
+        Message::Library(library) => library.say(Lang::En),
         Message::LineEnd => "\n".to_owned(),
         Message::ListMissing { path, problem } => {
             format!("cannot read the list {}: {problem}", path.display())
@@ -285,6 +286,7 @@ fn did_you_mean(nearest: Option<&str>) -> String {
 pub(super) fn hint(hint: &Hint) -> String {
     let text = match hint {
         Hint::Bulk(bulk) => return bulk.say(Lang::En),
+        Hint::Library(library) => return library.say(Lang::En),
         Hint::DidYouMean(word) => return format!("did you mean `{word}`?"),
         Hint::ComeBackIn(wait) => {
             return format!("come back in {}, or raise --max-wait", span(*wait));

@@ -1,5 +1,7 @@
 //! The help pages in Japanese: the derive macro holds the English ones.
 
+mod library;
+
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, Command};
 
@@ -88,24 +90,24 @@ fn about(path: &str) -> Option<&'static str> {
     if path == "help" || path.ends_with(" help") {
         return Some("このヘルプ、またはコマンドのヘルプを表示します");
     }
-    ABOUTS
-        .iter()
+    let all = [ABOUTS, library::ABOUTS].into_iter().flatten();
+    all.copied()
         .find(|(name, _)| *name == path)
-        .map(|(_, text)| *text)
+        .map(|(_, text)| text)
 }
 
 /// The text for an argument: one of this command alone, else the one all commands share.
 fn argument(path: &str, id: &str) -> Option<&'static str> {
     let find = |wanted: &str| {
-        ARGUMENTS
-            .iter()
+        let all = [ARGUMENTS, library::ARGUMENTS].into_iter().flatten();
+        all.copied()
             .find(|(verb, name, _)| *verb == wanted && *name == id)
     };
     let kin = if path == "bulk run" { "get" } else { path };
     find(path)
         .or_else(|| find(kin))
         .or_else(|| find(""))
-        .map(|(_, _, text)| *text)
+        .map(|(_, _, text)| text)
 }
 
 const TEMPLATE: &str = "{about-with-newline}\n使い方: {usage}\n\n{all-args}{after-help}";

@@ -89,6 +89,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::LayoutLater { layout } => {
             format!("配置 {layout} はまだ適用されません。ファイルはライブラリの直下に置かれます")
         }
+        Message::Library(library) => library.say(Lang::Ja),
         Message::LineEnd => "\n".to_owned(),
         Message::ListMissing { path, problem } => {
             format!("一覧 {} を読めません: {problem}", path.display())
@@ -303,6 +304,7 @@ pub(super) fn headline(kind: Kind) -> &'static str {
 pub(super) fn hint(hint: &Hint) -> String {
     let text = match hint {
         Hint::Bulk(bulk) => return bulk.say(Lang::Ja),
+        Hint::Library(library) => return library.say(Lang::Ja),
         Hint::DidYouMean(word) => return format!("`{word}` のことですか?"),
         Hint::ComeBackIn(wait) => {
             return format!(

@@ -1,1 +1,3 @@
-//! The library through its public interface.
+//! The library crate, through what it promises.
+
+mod catalogue;

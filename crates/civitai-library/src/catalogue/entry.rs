@@ -1,0 +1,249 @@
+//! The files of a library, as the catalogue knows them.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use civitai_api::{FileId, ModelId, VersionId};
+use civitai_download::digest::Digests;
+use rusqlite::types::Type;
+use rusqlite::{Row, params};
+
+use super::word::words;
+use super::{Catalogue, Error, time};
+
+/// A file that is, or was, in the library.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Where it is, below the root.
+    pub path: String,
+    /// What its digests hold for.
+    pub stamp: Stamp,
+    /// When it was seen first.
+    pub added: SystemTime,
+    /// Since when it is not there any more.
+    pub missing: Option<SystemTime>,
+    /// What it was hashed to; absent until then. What is not in the set was not computed, or the file is too short.
+    pub digests: Option<Digests>,
+    /// Which file of the site it is, if that is known.
+    pub matched: Option<Match>,
+    /// What its header says; absent until it was read.
+    pub identity: Option<Identity>,
+}
+
+impl Entry {
+    /// The type of the model in Civitai's words, by whoever knows.
+    pub fn model_type(&self) -> Option<&str> {
+        self.identity.as_ref()?.model_type.as_deref()
+    }
+}
+
+/// What tells a changed file from an unchanged one without reading it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Stamp {
+    /// Its length.
+    pub bytes: u64,
+    /// When it was last changed, in nanoseconds since the Unix epoch.
+    pub mtime_ns: i64,
+    /// Its number on the volume.
+    pub inode: u64,
+    /// The volume.
+    pub device: u64,
+}
+
+impl Stamp {
+    /// Reads the stamp of an open file or a path.
+    pub fn of(metadata: &std::fs::Metadata) -> Self {
+        Self {
+            bytes: metadata.len(),
+            mtime_ns: metadata
+                .mtime()
+                .saturating_mul(1_000_000_000)
+                .saturating_add(metadata.mtime_nsec()),
+            inode: metadata.ino(),
+            device: metadata.dev(),
+        }
+    }
+
+    /// Says whether a file with this stamp is the one that had `other`. The volume does not count: its number changes
+    /// when it is mounted anew.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.bytes, self.mtime_ns, self.inode) == (other.bytes, other.mtime_ns, other.inode)
+    }
+}
+
+/// A file of the site.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Origin {
+    /// The model; absent where an old answer did not tell.
+    pub model: Option<ModelId>,
+    /// The version.
+    pub version: VersionId,
+    /// The file; absent where only the version is known, such as for a file that the site does not list.
+    pub file: Option<FileId>,
+}
+
+/// Which file of the site a file is, and how that is known.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Match {
+    /// The file of the site.
+    pub origin: Origin,
+    /// How that is known.
+    pub by: MatchedBy,
+}
+
+words! {
+    /// How it is known which file of the site a file is.
+    MatchedBy {
+        /// It was fetched from there, and verified.
+        Download "download",
+        /// Its SHA-256 is that of the site's file.
+        Hash "hash",
+        /// A file beside it says so.
+        Sidecar "sidecar",
+    }
+}
+
+/// What the header of a file says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identity {
+    /// Its container, such as `safetensors`.
+    pub format: String,
+    /// One of the site's types of models.
+    pub model_type: Option<String>,
+    /// One of the site's base models.
+    pub base_model: Option<String>,
+    /// The family of base models.
+    pub family: Option<String>,
+    /// How sure that is, from 0 to 1.
+    pub confidence: f64,
+    /// What it was seen by.
+    pub evidence: Vec<String>,
+}
+
+impl Catalogue {
+    /// Every file of the library, those that are missing included, by path.
+    pub fn entries(&self) -> Result<Vec<Entry>, Error> {
+        self.read(|connection| {
+            let mut select =
+                connection.prepare_cached(&format!("{SELECT} WHERE root = ?1 ORDER BY path"))?;
+            let rows = select.query_map([self.root_number()], entry)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// The file at `path`.
+    pub fn entry(&self, path: &str) -> Result<Option<Entry>, Error> {
+        self.read(|connection| {
+            let mut select =
+                connection.prepare_cached(&format!("{SELECT} WHERE root = ?1 AND path = ?2"))?;
+            let mut rows = select.query_map(params![self.root_number(), path], entry)?;
+            Ok(rows.next().transpose()?)
+        })
+    }
+}
+
+const SELECT: &str = "SELECT path, bytes, mtime_ns, inode, device, added, missing, hashed,
+    sha256, blake3, crc32, autov1, autov3, model_id, version_id, file_id, matched_by,
+    identified, format, model_type, base_model, family, confidence, evidence FROM file";
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let stamp = Stamp {
+        bytes: whole(row, 1)?,
+        mtime_ns: row.get(2)?,
+        inode: whole(row, 3)?,
+        device: whole(row, 4)?,
+    };
+    let digests = match row.get::<_, Option<i64>>(7)? {
+        None => None,
+        Some(_) => Some(digests(row, stamp.bytes)?),
+    };
+    Ok(Entry {
+        path: row.get(0)?,
+        stamp,
+        added: time(row.get(5)?),
+        missing: row.get::<_, Option<i64>>(6)?.map(time),
+        digests,
+        matched: matched(row)?,
+        identity: identity(row)?,
+    })
+}
+
+fn digests(row: &Row<'_>, bytes: u64) -> rusqlite::Result<Digests> {
+    let mut digests = Digests::default();
+    digests.bytes = bytes;
+    digests.sha256 = word(row, 8)?;
+    digests.blake3 = word(row, 9)?;
+    digests.crc32 = word(row, 10)?;
+    digests.auto_v1 = word(row, 11)?;
+    digests.auto_v3 = word(row, 12)?;
+    Ok(digests)
+}
+
+fn matched(row: &Row<'_>) -> rusqlite::Result<Option<Match>> {
+    let Some(version) = id(row, 14, VersionId::new)? else {
+        return Ok(None);
+    };
+    let origin = Origin {
+        model: id(row, 13, ModelId::new)?,
+        version,
+        file: id(row, 15, FileId::new)?,
+    };
+    Ok(word(row, 16)?.map(|by| Match { origin, by }))
+}
+
+fn identity(row: &Row<'_>) -> rusqlite::Result<Option<Identity>> {
+    if row.get::<_, Option<i64>>(17)?.is_none() {
+        return Ok(None);
+    }
+    let evidence: Option<String> = row.get(23)?;
+    let evidence = match evidence {
+        None => Vec::new(),
+        Some(text) => serde_json::from_str(&text).map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(23, Type::Text, error.into())
+        })?,
+    };
+    Ok(Some(Identity {
+        format: row.get::<_, Option<String>>(18)?.unwrap_or_default(),
+        model_type: row.get(19)?,
+        base_model: row.get(20)?,
+        family: row.get(21)?,
+        confidence: row.get::<_, Option<f64>>(22)?.unwrap_or_default(),
+        evidence,
+    }))
+}
+
+/// Text that stands for a value; what does not is damage.
+fn word<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| {
+        text.parse().map_err(|error: T::Err| {
+            rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+        })
+    })
+    .transpose()
+}
+
+/// SQLite's integers have a sign; sizes and inodes are kept bit by bit.
+fn whole(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(i64::cast_unsigned)
+}
+
+fn id<T>(
+    row: &Row<'_>,
+    column: usize,
+    new: impl Fn(u64) -> Option<T>,
+) -> rusqlite::Result<Option<T>> {
+    let number: Option<i64> = row.get(column)?;
+    number
+        .map(|number| {
+            u64::try_from(number)
+                .ok()
+                .and_then(new)
+                .ok_or(rusqlite::Error::IntegralValueOutOfRange(column, number))
+        })
+        .transpose()
+}

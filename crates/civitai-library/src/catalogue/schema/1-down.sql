@@ -1,0 +1,17 @@
+DROP TABLE learned;
+DROP TABLE step;
+DROP TABLE operation;
+DROP TABLE history;
+DROP TABLE tree;
+DROP TABLE sidecar;
+DROP TABLE file;
+DROP TABLE absence;
+DROP TABLE snapshot;
+DROP TABLE image;
+DROP TABLE release;
+DROP TABLE version;
+DROP TABLE licence;
+DROP TABLE tag;
+DROP TABLE model;
+DROP TABLE creator;
+DROP TABLE root;
