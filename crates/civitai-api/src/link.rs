@@ -282,7 +282,7 @@ fn check(text: &str) -> Result<(), LinkError> {
 }
 
 /// Says whether a character is invisible, changes the direction of text, or controls a terminal.
-pub(crate) fn is_hostile(c: char) -> bool {
+pub fn is_hostile(c: char) -> bool {
     c.is_control()
         || (c.is_whitespace() && c != ' ')
         || matches!(c,

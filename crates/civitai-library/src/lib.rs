@@ -1,9 +1,15 @@
 //! A folder of models that can be trusted: known, placed, described, reproducible, repairable.
 //!
 //! [`Library`] names the three places that everything here works on. The [`catalogue`] knows what is in them.
+//! What a project wants is in its [`manifest`], what that led to in its [`lock`]; [`licence`] says what may be fetched.
 
 pub mod catalogue;
+pub mod document;
 pub mod layout;
+pub mod licence;
+pub mod lock;
+pub mod manifest;
+pub mod path;
 pub mod sidecar;
 
 mod library;
