@@ -1,3 +1,4 @@
 //! The library crate, through what it promises.
 
 mod catalogue;
+mod sidecar;
