@@ -16,12 +16,21 @@ mod absence;
 mod check;
 mod entry;
 mod error;
+mod history;
+mod matches;
 mod schema;
+mod site;
+mod snapshot;
+mod stock;
 mod word;
 
 pub use absence::Sought;
-pub use entry::{Entry, Identity, Match, MatchedBy, Origin, Stamp};
+pub use entry::{Described, Entry, Identity, Match, MatchedBy, Origin, Stamp};
 pub use error::Error;
+pub use history::{Attempt, Ended, Past, Trouble};
+pub use matches::Answer;
+pub use snapshot::{Snapshot, Subject};
+pub use stock::{Changes, Unhashed};
 pub use word::UnknownWord;
 
 /// The catalogue, as one library sees it.
@@ -59,6 +68,28 @@ impl Catalogue {
         } else {
             Ok(None)
         }
+    }
+
+    /// The folders outside of this library that were scanned, too, because somebody named them.
+    pub fn extra_roots(&self) -> Result<Vec<PathBuf>, Error> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT path FROM root WHERE role = 'extra' AND number != ?1 ORDER BY path",
+            )?;
+            let paths = select.query_map([self.root_number], |row| row.get::<_, String>(0))?;
+            Ok(paths
+                .map(|path| path.map(PathBuf::from))
+                .collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Notes that this root was named for a scan and is shown beside whatever library is looked at.
+    pub fn mark_extra(&mut self) -> Result<(), Error> {
+        let number = self.root_number;
+        self.write(|transaction| {
+            transaction.execute("UPDATE root SET role = 'extra' WHERE number = ?1", [number])?;
+            Ok(())
+        })
     }
 
     /// Where the database is.

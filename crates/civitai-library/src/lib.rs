@@ -10,7 +10,9 @@ pub mod licence;
 pub mod lock;
 pub mod manifest;
 pub mod path;
+pub mod scan;
 pub mod sidecar;
+pub mod verify;
 
 mod library;
 

@@ -27,14 +27,27 @@ impl Library {
         Catalogue::open_if_there(&self.data_dir, &self.root)
     }
 
+    /// A library at another root, with the same state and layout.
+    #[must_use]
+    pub fn at(&self, root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// The path of `file` within this library, with `/` between its parts; none for what is outside, or not Unicode.
     pub fn relative(&self, file: &Path) -> Option<String> {
-        let parts = file.strip_prefix(&self.root).ok()?.components();
-        let parts: Option<Vec<&str>> = parts.map(|part| part.as_os_str().to_str()).collect();
-        parts
-            .filter(|parts| !parts.is_empty())
-            .map(|parts| parts.join("/"))
+        relative(&self.root, file)
     }
+}
+
+/// The path of `file` below `root`, with `/` between its parts.
+pub(crate) fn relative(root: &Path, file: &Path) -> Option<String> {
+    let parts = file.strip_prefix(root).ok()?.components();
+    let parts: Option<Vec<&str>> = parts.map(|part| part.as_os_str().to_str()).collect();
+    let parts = parts.filter(|parts| !parts.is_empty())?;
+    Some(parts.join("/"))
 }
 
 #[cfg(test)]

@@ -27,15 +27,47 @@ pub struct Entry {
     pub digests: Option<Digests>,
     /// Which file of the site it is, if that is known.
     pub matched: Option<Match>,
+    /// What the site says of it, where it is one of the site's files.
+    pub described: Option<Described>,
     /// What its header says; absent until it was read.
     pub identity: Option<Identity>,
 }
 
 impl Entry {
-    /// The type of the model in Civitai's words, by whoever knows.
+    /// The type of the model in Civitai's words: as the site has it, else by the header.
     pub fn model_type(&self) -> Option<&str> {
-        self.identity.as_ref()?.model_type.as_deref()
+        let of_site = self
+            .described
+            .as_ref()
+            .and_then(|of| of.model_type.as_deref());
+        of_site.or_else(|| self.identity.as_ref()?.model_type.as_deref())
     }
+
+    /// The base model in Civitai's words: as the site has it, else by the header.
+    pub fn base_model(&self) -> Option<&str> {
+        let of_site = self
+            .described
+            .as_ref()
+            .and_then(|of| of.base_model.as_deref());
+        of_site.or_else(|| self.identity.as_ref()?.base_model.as_deref())
+    }
+}
+
+/// What the site says of a file.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Described {
+    /// The title of the model.
+    pub model: Option<String>,
+    /// The name of the version.
+    pub version: Option<String>,
+    /// Who published it.
+    pub creator: Option<String>,
+    /// What it is; a VAE or a text encoder that comes with a checkpoint is what it is itself.
+    pub model_type: Option<String>,
+    /// What it was made for.
+    pub base_model: Option<String>,
+    /// Since when the site does not have it any more.
+    pub gone: Option<SystemTime>,
 }
 
 /// What tells a changed file from an unchanged one without reading it.
@@ -63,6 +95,16 @@ impl Stamp {
             inode: metadata.ino(),
             device: metadata.dev(),
         }
+    }
+
+    /// Reads `bytes, mtime_ns, inode, device`, which begin at `column`.
+    pub(crate) fn read(row: &Row<'_>, column: usize) -> rusqlite::Result<Self> {
+        Ok(Self {
+            bytes: whole(row, column)?,
+            mtime_ns: row.get(column + 1)?,
+            inode: whole(row, column + 2)?,
+            device: whole(row, column + 3)?,
+        })
     }
 
     /// Says whether a file with this stamp is the one that had `other`. The volume does not count: its number changes
@@ -125,8 +167,8 @@ impl Catalogue {
     /// Every file of the library, those that are missing included, by path.
     pub fn entries(&self) -> Result<Vec<Entry>, Error> {
         self.read(|connection| {
-            let mut select =
-                connection.prepare_cached(&format!("{SELECT} WHERE root = ?1 ORDER BY path"))?;
+            let mut select = connection
+                .prepare_cached(&format!("{SELECT} WHERE file.root = ?1 ORDER BY path"))?;
             let rows = select.query_map([self.root_number()], entry)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
@@ -135,25 +177,29 @@ impl Catalogue {
     /// The file at `path`.
     pub fn entry(&self, path: &str) -> Result<Option<Entry>, Error> {
         self.read(|connection| {
-            let mut select =
-                connection.prepare_cached(&format!("{SELECT} WHERE root = ?1 AND path = ?2"))?;
+            let mut select = connection
+                .prepare_cached(&format!("{SELECT} WHERE file.root = ?1 AND path = ?2"))?;
             let mut rows = select.query_map(params![self.root_number(), path], entry)?;
             Ok(rows.next().transpose()?)
         })
     }
 }
 
-const SELECT: &str = "SELECT path, bytes, mtime_ns, inode, device, added, missing, hashed,
-    sha256, blake3, crc32, autov1, autov3, model_id, version_id, file_id, matched_by,
-    identified, format, model_type, base_model, family, confidence, evidence FROM file";
+const SELECT: &str = "SELECT path, file.bytes, mtime_ns, inode, device, added, missing, hashed,
+    file.sha256, file.blake3, file.crc32, file.autov1, file.autov3,
+    model_id, version_id, file_id, matched_by,
+    identified, format, model_type, file.base_model, family, confidence, evidence,
+    model.name, version.name, creator,
+    CASE release.kind WHEN 'VAE' THEN 'VAE' WHEN 'Text Encoder' THEN 'TextEncoder'
+        ELSE model.kind END,
+    version.base_model, ifnull(version.gone, model.gone)
+    FROM file
+    LEFT JOIN version ON version.id = version_id
+    LEFT JOIN model ON model.id = ifnull(model_id, version.model)
+    LEFT JOIN release ON release.version = version_id AND release.file = file_id";
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
-    let stamp = Stamp {
-        bytes: whole(row, 1)?,
-        mtime_ns: row.get(2)?,
-        inode: whole(row, 3)?,
-        device: whole(row, 4)?,
-    };
+    let stamp = Stamp::read(row, 1)?;
     let digests = match row.get::<_, Option<i64>>(7)? {
         None => None,
         Some(_) => Some(digests(row, stamp.bytes)?),
@@ -165,6 +211,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         missing: row.get::<_, Option<i64>>(6)?.map(time),
         digests,
         matched: matched(row)?,
+        described: described(row)?,
         identity: identity(row)?,
     })
 }
@@ -192,6 +239,18 @@ fn matched(row: &Row<'_>) -> rusqlite::Result<Option<Match>> {
     Ok(word(row, 16)?.map(|by| Match { origin, by }))
 }
 
+fn described(row: &Row<'_>) -> rusqlite::Result<Option<Described>> {
+    let described = Described {
+        model: row.get(24)?,
+        version: row.get(25)?,
+        creator: row.get(26)?,
+        model_type: row.get(27)?,
+        base_model: row.get(28)?,
+        gone: row.get::<_, Option<i64>>(29)?.map(time),
+    };
+    Ok((described != Described::default()).then_some(described))
+}
+
 fn identity(row: &Row<'_>) -> rusqlite::Result<Option<Identity>> {
     if row.get::<_, Option<i64>>(17)?.is_none() {
         return Ok(None);
@@ -214,7 +273,7 @@ fn identity(row: &Row<'_>) -> rusqlite::Result<Option<Identity>> {
 }
 
 /// Text that stands for a value; what does not is damage.
-fn word<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
+pub(super) fn word<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {
@@ -232,7 +291,7 @@ fn whole(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(i64::cast_unsigned)
 }
 
-fn id<T>(
+pub(super) fn id<T>(
     row: &Row<'_>,
     column: usize,
     new: impl Fn(u64) -> Option<T>,

@@ -1,4 +1,5 @@
 //! The library crate, through what it promises.
 
 mod catalogue;
+mod scan;
 mod sidecar;

@@ -1,0 +1,14 @@
+//! Getting to know what is on the disk: [walk](walk()) the folder, [take stock](crate::Catalogue::take_stock) of what
+//! changed, [hash](hash()) what was not hashed yet, and [match](match_online) it with what the site has.
+//!
+//! Each step takes up where the last run of it ended, so a scan that is interrupted is gone on with by scanning again.
+
+mod hash;
+mod matching;
+mod target;
+mod walk;
+
+pub use hash::{Hashed, hash};
+pub use matching::{MatchError, Matched, match_online};
+pub use target::Target;
+pub use walk::{Problem, Seen, Walk, is_model, walk};

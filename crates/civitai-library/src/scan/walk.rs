@@ -1,0 +1,182 @@
+//! What is in a folder, without opening any file.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
+
+use crate::catalogue::Stamp;
+use crate::library::relative;
+
+/// What a walk through a library, or through folders of it, found.
+#[derive(Debug, Default)]
+pub struct Walk {
+    /// The root of the library.
+    pub root: PathBuf,
+    /// The folders that were walked, below the root and with `/`; the empty text is the root itself.
+    pub folders: Vec<String>,
+    /// The files that look like models.
+    pub files: Vec<Seen>,
+    /// What could not be looked at. Nothing is said about what may be below.
+    pub problems: Vec<Problem>,
+}
+
+/// A file that looks like a model.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Seen {
+    /// Its path below the root.
+    pub path: String,
+    /// What it is known by.
+    pub stamp: Stamp,
+}
+
+/// Something in the folder that could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// The name is no Unicode: neither the catalogue nor a lock can hold it.
+    #[error("{} has a name that is no Unicode", path.display())]
+    NotUnicode {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// A folder leads back to one that it is in.
+    #[error("{} leads back to {}", path.display(), ancestor.display())]
+    Loop {
+        /// The symbolic link.
+        path: PathBuf,
+        /// Where it leads.
+        ancestor: PathBuf,
+    },
+    /// The file system refused.
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+impl Problem {
+    /// What it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::NotUnicode { path } | Self::Loop { path, .. } | Self::Unreadable { path, .. } => {
+                path
+            }
+        }
+    }
+}
+
+/// Says whether a file of this name holds a model, as the interfaces judge it: by its extension.
+pub fn is_model(name: &OsStr) -> bool {
+    let extension = Path::new(name).extension().and_then(OsStr::to_str);
+    extension.is_some_and(|extension| {
+        EXTENSIONS
+            .iter()
+            .any(|known| extension.eq_ignore_ascii_case(known))
+    })
+}
+
+/// Walks `folders` below `root`, following links, but no folder or file whose name begins with a dot: trash, quarantine
+/// and drafts are there. Blocks.
+///
+/// # Errors
+/// When a folder that was asked for is not there or cannot be read: an absent volume is no empty library.
+pub fn walk(root: &Path, folders: &[String]) -> io::Result<Walk> {
+    let whole = [String::new()];
+    let folders = if folders.is_empty() { &whole } else { folders };
+    let mut walk = Walk {
+        root: root.to_owned(),
+        folders: folders.to_vec(),
+        ..Walk::default()
+    };
+    for folder in folders {
+        let top = root.join(folder);
+        fs_err::read_dir(&top)?;
+        let entries = WalkDir::new(&top)
+            .follow_links(true)
+            .into_iter()
+            .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
+        for entry in entries {
+            match entry {
+                Ok(entry) if !entry.file_type().is_file() || !is_model(entry.file_name()) => {}
+                Ok(entry) => walk.take(root, &entry),
+                Err(error) => walk.trouble(error),
+            }
+        }
+    }
+    // Folders may overlap.
+    walk.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    walk.files.dedup_by(|a, b| a.path == b.path);
+    Ok(walk)
+}
+
+impl Walk {
+    fn take(&mut self, root: &Path, entry: &DirEntry) {
+        let path = entry.path();
+        let Some(relative) = relative(root, path) else {
+            let path = path.to_owned();
+            return self.problems.push(Problem::NotUnicode { path });
+        };
+        match entry.metadata() {
+            Ok(metadata) => self.files.push(Seen {
+                path: relative,
+                stamp: Stamp::of(&metadata),
+            }),
+            Err(error) => self.trouble(error),
+        }
+    }
+
+    fn trouble(&mut self, error: walkdir::Error) {
+        let path = error.path().unwrap_or(Path::new("")).to_owned();
+        if let Some(ancestor) = error.loop_ancestor() {
+            let ancestor = ancestor.to_owned();
+            return self.problems.push(Problem::Loop { path, ancestor });
+        }
+        let source = error
+            .into_io_error()
+            .unwrap_or_else(|| io::ErrorKind::Other.into());
+        // A link to nowhere, or a file that somebody has just taken away, is simply not there.
+        if source.kind() != io::ErrorKind::NotFound {
+            self.problems.push(Problem::Unreadable { path, source });
+        }
+    }
+}
+
+fn is_hidden(entry: &DirEntry) -> bool {
+    entry.file_name().as_encoded_bytes().starts_with(b".")
+}
+
+/// What the interfaces take for a model, and the archives that Civitai serves.
+const EXTENSIONS: [&str; 13] = [
+    "safetensors",
+    "sft",
+    "ckpt",
+    "pt",
+    "pt2",
+    "pth",
+    "bin",
+    "pkl",
+    "gguf",
+    "onnx",
+    "h5",
+    "msgpack",
+    "zip",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_are_known_by_their_extension_in_any_case() {
+        for name in ["a.safetensors", "b.CKPT", "c.d.gguf", "模型.Pt"] {
+            assert!(is_model(OsStr::new(name)), "{name}");
+        }
+        for name in ["a.safetensors.part", "safetensors", "a.json", ".pt", "a."] {
+            assert!(!is_model(OsStr::new(name)), "{name}");
+        }
+    }
+}
