@@ -16,6 +16,7 @@ mod info;
 mod leaves;
 mod login;
 mod monitor;
+mod names;
 mod payloads;
 mod resolve;
 mod rough;

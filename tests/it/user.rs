@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use civitai_sim::Sim;
+use civitai_sim::state::State;
+use civitai_sim::{Builder, Sim};
 use serde_json::Value;
 
 /// Somebody with an empty home directory and an environment without anything of the tester's.
@@ -157,12 +158,21 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn start() -> Self {
+        Self::built(Sim::builder())
+    }
+
+    /// One that has nothing but `state`.
+    pub(crate) fn of(state: State) -> Self {
+        Self::built(Sim::builder().state(state))
+    }
+
+    fn built(builder: Builder) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .expect("the machine lets tests work");
-        let builder = Sim::builder().seed(1).ledger(concat!(
+        let builder = builder.seed(1).ledger(concat!(
             env!("CARGO_TARGET_TMPDIR"),
             "/storage-ledger.jsonl"
         ));

@@ -237,7 +237,7 @@ impl End {
     }
 }
 
-/// Text from outside may carry terminal commands; only our own colours pass.
+/// Text from outside may carry terminal commands, or be written to look like another; only our own colours pass.
 pub(crate) fn printable(text: &str) -> String {
     let own = [RED, YELLOW, GREEN, CYAN, BOLD, RESET];
     let mut clean = String::with_capacity(text.len());
@@ -248,14 +248,16 @@ pub(crate) fn printable(text: &str) -> String {
             rest = &rest[color.len()..];
             continue;
         }
-        if !first.is_control() || first == '\n' || first == '\t' {
-            clean.push(first);
-        } else {
-            clean.push('\u{fffd}');
-        }
+        let is_kept = matches!(first, '\n' | '\t') || !first.is_control() && !deceives(first);
+        clean.push(if is_kept { first } else { '\u{fffd}' });
         rest = &rest[first.len_utf8()..];
     }
     clean
+}
+
+/// Whether a character reorders its neighbours, or hides between them. Joiners stay: scripts and emoji need them.
+fn deceives(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 pub(crate) const RED: &str = "\x1b[1;31m";
@@ -277,6 +279,14 @@ mod tests {
         assert_eq!(
             printable("a\x1b]0;title\x07b"),
             "a\u{fffd}]0;title\u{fffd}b"
+        );
+        assert_eq!(
+            printable("gpj\u{202e}.exe\u{200b}"),
+            "gpj\u{fffd}.exe\u{fffd}"
+        );
+        assert_eq!(
+            printable("👩\u{200d}🎨 ❤\u{fe0f}"),
+            "👩\u{200d}🎨 ❤\u{fe0f}"
         );
         assert_eq!(
             printable(&format!("{RED}x{RESET}")),

@@ -154,12 +154,11 @@ fn grant(
     }
 }
 
-/// The header that makes browsers save a file under this name.
+/// The header that makes browsers save a file under this name. Characters that no header can carry are left out.
 pub(crate) fn attachment(file_name: &str) -> String {
-    format!(
-        "attachment; filename=\"{}\"",
-        file_name.replace('\\', "\\\\").replace('"', "\\\"")
-    )
+    let mut name = file_name.replace('\\', "\\\\").replace('"', "\\\"");
+    name.retain(|c| !c.is_control());
+    format!("attachment; filename=\"{name}\"")
 }
 
 pub(crate) fn encode(text: &str) -> String {

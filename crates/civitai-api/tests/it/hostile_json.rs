@@ -1,9 +1,11 @@
 //! JSON that is meant to hurt: what is read of it, what is refused, and how much memory that takes.
 
-use civitai_api::{Client, Error, ErrorKind, Malformed, Model, ModelId};
+use civitai_api::{Client, Error, ErrorKind, Malformed, Model, ModelId, Version};
 use serde_json::{Value, json};
 
 use crate::canned::{Canned, answer};
+use crate::leaves::differing;
+use crate::round_trip::{fixture, through};
 use crate::site::{client_at, hurried};
 
 /// More than this no answer may cost, the test's own copies of it included.
@@ -299,4 +301,85 @@ fn bomb() -> Vec<u8> {
         put(0, 8);
     }
     out
+}
+
+/// What a value of each kind turns into where somebody at the site is careless.
+fn careless(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Number(number) => vec![json!(number.to_string()), Value::Null, json!("many")],
+        Value::String(_) => vec![
+            json!(7),
+            Value::Null,
+            json!("A Word Of Tomorrow"),
+            json!({}),
+        ],
+        Value::Bool(value) => vec![
+            json!(value.to_string()),
+            json!(u8::from(*value)),
+            Value::Null,
+        ],
+        Value::Array(list) => vec![Value::Null, json!({}), json!(list.len())],
+        Value::Object(_) => vec![Value::Null, json!([]), json!("[object Object]")],
+        Value::Null => vec![json!(0), json!(""), json!([null])],
+    }
+}
+
+/// The place of every value below the first, as JSON pointers have it.
+fn places(value: &Value, at: &str, into: &mut Vec<String>) {
+    let children: Vec<(String, &Value)> = match value {
+        Value::Array(list) => list
+            .iter()
+            .enumerate()
+            .map(|(key, child)| (key.to_string(), child))
+            .collect(),
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, child)| (key.replace('~', "~0").replace('/', "~1"), child))
+            .collect(),
+        _ => Vec::new(),
+    };
+    for (key, child) in children {
+        let place = format!("{at}/{key}");
+        places(child, &place, into);
+        into.push(place);
+    }
+}
+
+#[test]
+fn h29_a_value_of_a_wrong_kind_anywhere_but_in_the_id_costs_that_value_alone() {
+    for (name, through) in [
+        ("model", through::<Model> as fn(&Value) -> Option<Value>),
+        ("version", through::<Version>),
+    ] {
+        let whole = fixture(name);
+        let mut all = Vec::new();
+        places(&whole, "", &mut all);
+        assert!(all.len() > 100, "{name} has {} values", all.len());
+        for place in all.iter().filter(|place| *place != "/id") {
+            let value = whole.pointer(place).expect("it was listed");
+            for wrong in careless(value) {
+                let mut payload = whole.clone();
+                *payload.pointer_mut(place).expect("it was listed") = wrong.clone();
+                let after = through(&payload).unwrap_or_else(|| panic!("{name}{place} = {wrong}"));
+                assert_eq!(
+                    differing(&payload, &after),
+                    Vec::<String>::new(),
+                    "{name}{place} = {wrong}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn h29_an_id_may_be_written_as_text_and_a_missing_one_is_named() {
+    let mut model = fixture("model");
+    model["id"] = json!(model["id"].to_string());
+    assert!(through::<Model>(&model).is_some());
+    model["id"] = Value::Null;
+    let error = serde_json::from_value::<Model>(model).expect_err("it has no id");
+    assert!(
+        error.to_string().contains("`id`") || error.to_string().contains("\"id\""),
+        "{error}"
+    );
 }
