@@ -73,6 +73,44 @@ fn each_setting_fetches_half_of_the_list_and_nothing_is_left_behind() {
 }
 
 #[test]
+fn links_and_addresses_stand_in_one_list() {
+    let site = Site::start();
+    let user = User::of(&site);
+    let links = "1001 # a comment\n# another\nversion:10020\n";
+    user.write("list", links.to_owned() + &list(&site, 1));
+    let words = [
+        "bench",
+        "ab",
+        "list",
+        "--a",
+        "",
+        "--b",
+        "--connections 1",
+        "--rounds",
+        "3",
+        "--json",
+    ];
+    let ran = user.run(&words).exits(0);
+    let told = ran.lines();
+    let measured = told.iter().filter(|line| line["type"] == "measured");
+    let links: std::collections::BTreeSet<_> =
+        measured.map(|line| line["link"].to_string()).collect();
+    assert!(links.len() >= 2, "{links:?}");
+    assert_eq!(ran.line("ab")["pairs"], 3);
+    user.write("list", "1001\nmodel:999999\n");
+    user.run(&words).exits(4);
+    user.write("list", "1001\nnot a link\n");
+    let ran = user.run(&words).exits(2);
+    assert!(
+        ran.line("error")["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("line 2"),
+        "{ran:#?}"
+    );
+}
+
+#[test]
 fn people_get_a_table_and_a_sentence() {
     let site = Site::start();
     let user = User::new();

@@ -95,7 +95,7 @@ fn of_list(word: &str, text: Result<String, Failure>, origin: &Url, lang: Lang) 
 }
 
 /// Cuts a comment off; a `#` inside a word is the fragment of an address.
-fn without_comment(line: &str) -> &str {
+pub(crate) fn without_comment(line: &str) -> &str {
     let end = line
         .match_indices('#')
         .map(|(index, _)| index)

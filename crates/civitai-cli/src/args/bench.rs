@@ -18,7 +18,7 @@ pub(crate) enum BenchAction {
 
 #[derive(Args, Debug)]
 pub(crate) struct AbArgs {
-    /// List of files, as for `fetch --list`
+    /// List of files: a link a line, or lines as for `fetch --list`; `-` for standard input
     #[arg(value_name = "LIST")]
     pub(crate) list: PathBuf,
     /// Flags of the first setting, like "--connections 1"

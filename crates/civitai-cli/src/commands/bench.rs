@@ -1,5 +1,7 @@
 //! `bench ab`: which of two settings is faster on this machine, this line and these files.
 
+mod list;
+
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,9 +11,9 @@ use civitai_download::{Existing, Mode, Unproved, Wait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::fetch::{Fetcher, Row, list};
+use self::list::{find, items};
 use crate::args::{AbArgs, BenchAction, BenchArgs, flags};
-use crate::batch::{Batch, Rules};
+use crate::batch::{Batch, Rules, Wanted};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::monitor::usage;
@@ -29,24 +31,34 @@ pub(crate) async fn run(args: BenchArgs, session: &Session) -> Outcome {
 }
 
 async fn ab(args: AbArgs, session: &Session) -> Outcome {
-    let rows = rows(&args.list, session)?;
+    let items = items(&args.list, session)?;
     let folder = folder(args.to.as_deref(), session)?;
     let (for_a, for_b) = (
         arm_session("--a", &args.a, session)?,
         arm_session("--b", &args.b, session)?,
     );
     let seed = args.seed.unwrap_or_else(seed_of_the_clock);
-    let pairs = plan(&rows, args.rounds, seed);
+    let (for_a, for_b) = (&for_a, &for_b);
+    let a = Side::new(
+        (Arm::A, &args.a),
+        find(&items, folder.path(), for_a).await?,
+        for_a,
+    );
+    let b = Side::new(
+        (Arm::B, &args.b),
+        find(&items, folder.path(), for_b).await?,
+        for_b,
+    );
+    let pairs = plan(&a, &b, args.rounds, seed)?;
     session.printer.say(&Message::Measure(Measure::Seed {
         seed,
         pairs: pairs.len(),
     }));
     let mut trial = Trial {
         printer: &session.printer,
-        rows: &rows,
         folder: &folder,
-        a: Side::new(Arm::A, &args.a, &for_a, &folder)?,
-        b: Side::new(Arm::B, &args.b, &for_b, &folder)?,
+        a,
+        b,
         exits: Vec::new(),
     };
     let compared = trial.run(&pairs, session).await?;
@@ -56,19 +68,6 @@ async fn ab(args: AbArgs, session: &Session) -> Outcome {
     let exit = Exit::of_items(&trial.exits);
     folder.close().map_err(|error| Failure::io(&error))?;
     Ok(exit)
-}
-
-fn rows(path: &Path, session: &Session) -> Result<Vec<Row>, Failure> {
-    let rows = list(path, session.printer.lang())?.into_iter();
-    let rows: Vec<_> = rows
-        .collect::<Result<_, _>>()
-        .map_err(|unfound| unfound.failure)?;
-    match rows.len() {
-        files @ (0 | 1) => Err(Failure::usage(Message::Measure(Measure::FewFiles {
-            files,
-        }))),
-        _ => Ok(rows),
-    }
 }
 
 /// Where the files are while they are measured. It goes when it is dropped.
@@ -91,11 +90,22 @@ fn arm_session(flag: &str, text: &str, session: &Session) -> Result<Session, Fai
 }
 
 /// The pairs of every round, each round split anew.
-fn plan(rows: &[Row], rounds: u32, seed: u64) -> Vec<Pair> {
-    let sizes: Vec<_> = rows.iter().map(|row| row.expected.bytes).collect();
-    (0..u64::from(rounds))
-        .flat_map(|round| split(&sizes, seed.wrapping_add(round)))
-        .collect()
+fn plan(a: &Side<'_>, b: &Side<'_>, rounds: u32, seed: u64) -> Result<Vec<Pair>, Failure> {
+    let sizes: Vec<_> = a
+        .wanted
+        .iter()
+        .map(|wanted| wanted.expected.bytes)
+        .collect();
+    let problem = match (sizes.len(), b.wanted.len()) {
+        (files, others) if files != others => Measure::OtherFiles,
+        (files @ (0 | 1), _) => Measure::FewFiles { files },
+        _ => {
+            let rounds = 0..u64::from(rounds);
+            let pairs = rounds.flat_map(|round| split(&sizes, seed.wrapping_add(round)));
+            return Ok(pairs.collect());
+        }
+    };
+    Err(Failure::usage(Message::Measure(problem)))
 }
 
 /// A seed that differs from run to run, short enough to type.
@@ -109,7 +119,8 @@ struct Side<'a> {
     arm: Arm,
     flags: &'a str,
     batch: Batch<'a>,
-    fetcher: Fetcher<'a>,
+    /// The files of the list, as this side fetches them.
+    wanted: Vec<Wanted>,
     files: usize,
     failed: usize,
     bytes: u64,
@@ -118,12 +129,7 @@ struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    fn new(
-        arm: Arm,
-        flags: &'a str,
-        session: &'a Session,
-        folder: &TempDir,
-    ) -> Result<Self, Failure> {
+    fn new((arm, flags): (Arm, &'a str), wanted: Vec<Wanted>, session: &'a Session) -> Self {
         let rules = Rules {
             digests: DigestSet::NONE,
             existing: Existing::Keep,
@@ -132,26 +138,24 @@ impl<'a> Side<'a> {
             wait: Wait::default(),
             dry_run: false,
         };
-        Ok(Self {
+        Self {
             arm,
             flags,
             batch: Batch::new(session, rules),
-            fetcher: Fetcher::new(folder.path().to_owned(), None, session)?,
+            wanted,
             files: 0,
             failed: 0,
             bytes: 0,
             elapsed: Duration::ZERO,
             cpu: Duration::ZERO,
-        })
+        }
     }
 
     /// Fetches a file, and removes it: what counts is what that took.
-    async fn fetch(&mut self, row: &Row, folder: &TempDir) -> Result<Measured, Failure> {
-        let wanted = self.fetcher.wanted(row.clone());
-        let wanted = wanted.map_err(|unfound| unfound.failure)?;
+    async fn fetch(&self, file: usize, folder: &TempDir) -> Result<Measured, Failure> {
         let path = folder.path().join(name(self.arm));
         let before = usage().cpu;
-        let fetched = self.batch.bring(&wanted, &path).await;
+        let fetched = self.batch.bring(&self.wanted[file], &path).await;
         let cpu = usage().cpu.saturating_sub(before);
         let fetched = fetched.map_err(|error| network::download_failure(&error))?;
         fs_err::remove_file(&path).map_err(|error| Failure::io(&error))?;
@@ -215,7 +219,6 @@ struct Measured {
 /// The comparison while it runs.
 struct Trial<'a> {
     printer: &'a Printer,
-    rows: &'a [Row],
     folder: &'a TempDir,
     a: Side<'a>,
     b: Side<'a>,
@@ -237,8 +240,8 @@ impl Trial<'_> {
                     Arm::A => (&mut self.a, pair.a, &mut a),
                     Arm::B => (&mut self.b, pair.b, &mut b),
                 };
-                let row = &self.rows[file];
-                let result = side.fetch(row, self.folder).await;
+                let result = side.fetch(file, self.folder).await;
+                let subject = side.wanted[file].link.clone();
                 if session.cancel.is_cancelled() {
                     return Err(Failure::interrupted());
                 }
@@ -246,17 +249,16 @@ impl Trial<'_> {
                 let failure = result.as_ref().err();
                 self.exits.push(failure.map_or(Exit::Done, Failure::exit));
                 *cost = result.as_ref().ok().map(|measured| measured.cost);
-                self.tell_file(arm, number, row, &result);
+                self.tell_file(arm, number, &subject, &result);
             }
             compared.extend(a.zip(b));
         }
         Ok(compared)
     }
 
-    fn tell_file(&self, arm: Arm, pair: usize, row: &Row, result: &Result<Measured, Failure>) {
-        let subject = row.shown();
+    fn tell_file(&self, arm: Arm, pair: usize, subject: &str, result: &Result<Measured, Failure>) {
         if let Err(failure) = result {
-            self.printer.fail_item(&subject, failure);
+            self.printer.fail_item(subject, failure);
         }
         if !self.printer.is_json() {
             return;

@@ -55,12 +55,12 @@ pub(crate) async fn run(args: FetchArgs, session: &Session) -> Outcome {
 pub(super) struct Row {
     address: String,
     name: Option<String>,
-    pub(super) expected: Expected,
+    expected: Expected,
 }
 
 impl Row {
     /// The address without what must not be shown.
-    pub(super) fn shown(&self) -> String {
+    fn shown(&self) -> String {
         redact_text(&self.address).into_owned()
     }
 }
@@ -170,7 +170,27 @@ fn rows(args: &FetchArgs, lang: Lang) -> Result<Vec<Result<Row, Unfound>>, Failu
 }
 
 /// Reads a list. A bad line is reported in its place, and the rest goes on.
-pub(super) fn list(path: &Path, lang: Lang) -> Result<Vec<Result<Row, Unfound>>, Failure> {
+fn list(path: &Path, lang: Lang) -> Result<Vec<Result<Row, Unfound>>, Failure> {
+    let rows = lines(path)?.into_iter().map(|(number, line)| {
+        row(&line).map_err(|unfound| Unfound {
+            failure: bad_line(path, number, &unfound.failure, lang),
+            ..unfound
+        })
+    });
+    Ok(rows.collect())
+}
+
+/// What is wrong with a line of a list.
+pub(super) fn bad_line(path: &Path, line: usize, failure: &Failure, lang: Lang) -> Failure {
+    Failure::usage(Message::BadLine {
+        list: path.display().to_string(),
+        line,
+        problem: failure.message(lang),
+    })
+}
+
+/// The lines of a list that say something, with their numbers.
+pub(super) fn lines(path: &Path) -> Result<Vec<(usize, String)>, Failure> {
     let mut text = String::new();
     let read = |mut from: Box<dyn std::io::Read>, text: &mut String| from.read_to_string(text);
     let from: Box<dyn std::io::Read> = if path == Path::new("-") {
@@ -184,23 +204,14 @@ pub(super) fn list(path: &Path, lang: Lang) -> Result<Vec<Result<Row, Unfound>>,
             problem: error.to_string(),
         })
     })?;
-    let lines = text.lines().enumerate();
-    let lines = lines.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+    let lines = text.lines().zip(1..);
+    let lines = lines.filter(|(line, _)| !line.trim().is_empty() && !line.starts_with('#'));
     Ok(lines
-        .map(|(index, line)| {
-            row(line).map_err(|unfound| Unfound {
-                failure: Failure::usage(Message::BadLine {
-                    list: path.display().to_string(),
-                    line: index + 1,
-                    problem: unfound.failure.message(lang),
-                }),
-                ..unfound
-            })
-        })
+        .map(|(line, number)| (number, line.to_owned()))
         .collect())
 }
 
-fn row(line: &str) -> Result<Row, Unfound> {
+pub(super) fn row(line: &str) -> Result<Row, Unfound> {
     let mut fields = line.split('\t').map(str::trim);
     let mut next = || fields.next().filter(|field| !field.is_empty());
     let address = next().unwrap_or_default().to_owned();

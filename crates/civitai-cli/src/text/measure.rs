@@ -33,6 +33,8 @@ pub(crate) enum Measure {
     FewFiles {
         files: usize,
     },
+    /// The list leads to other files with one setting than with the other.
+    OtherFiles,
     /// Transfers of which the table has no row.
     MoreTransfers {
         count: u64,
@@ -113,6 +115,9 @@ impl Measure {
             Self::FewFiles { files } => {
                 format!("a comparison needs two files or more, and the list has {files}")
             }
+            Self::OtherFiles => {
+                "the list leads to other files with one setting than with the other".to_owned()
+            }
             Self::MoreTransfers { count } => format!("and {count} more transfers"),
             Self::NothingCompared => "no pair of files was fetched with both settings".to_owned(),
             Self::Rates {
@@ -179,6 +184,7 @@ impl Measure {
             Self::FewFiles { files } => {
                 format!("比較には二つ以上のファイルが必要ですが、一覧には {files} 個です")
             }
+            Self::OtherFiles => "一覧が指すファイルが、二つの設定で異なります".to_owned(),
             Self::MoreTransfers { count } => format!("ほか {count} 件の転送"),
             Self::NothingCompared => "両方の設定で取得できたファイルの組がありません".to_owned(),
             Self::Rates {
