@@ -164,3 +164,181 @@ const MIN_STRETCH: u64 = 1 << 20;
 const MAX_STRETCH: u64 = 4 << 20;
 /// Fits in the second-level cache, where the second digest finds what the first has read.
 const READ_LEN: u64 = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::journal::Header;
+
+    const SET: DigestSet = DigestSet::SHA256;
+
+    fn bytes(range: Range<u64>) -> Vec<u8> {
+        range
+            .map(|at| at.to_le_bytes()[0] ^ at.to_le_bytes()[1])
+            .collect()
+    }
+
+    fn expected(size: u64) -> Digests {
+        let mut hasher = Hasher::new(SET);
+        hasher.update(&bytes(0..size));
+        hasher.finish()
+    }
+
+    /// A file of which everything is written, and the folder that it is in.
+    fn part(size: u64) -> (tempfile::TempDir, Part) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let header = Header::new("x", None, None);
+        let part = Part::open(&folder.path().join("x.bin"), &header).expect("begun");
+        part.write(0, &[bytes(0..size).into()]).expect("written");
+        (folder, part)
+    }
+
+    type Waiting = oneshot::Receiver<Result<(), Error>>;
+
+    /// Offers a batch; tells who waits for its turn, or nothing if it is to be read back.
+    fn offer(front: &mut Front, batch: Range<u64>, frontier: u64) -> Option<Waiting> {
+        let (receipt, waiting) = oneshot::channel();
+        let chunks = vec![bytes(batch.clone()).into()];
+        let taken = front.append(batch, chunks, frontier, receipt);
+        taken.is_ok().then_some(waiting)
+    }
+
+    /// Hashes what is queued.
+    fn work_off(front: &mut Front, part: &Part) {
+        while let Some((mut hasher, piece)) = front.take() {
+            piece.feed(&mut hasher, part).expect("it is there");
+            front.give_back(hasher);
+        }
+    }
+
+    #[test]
+    fn pieces_are_hashed_in_order_by_one_at_a_time_and_then_acknowledged() {
+        let (_folder, part) = part(300);
+        let mut front = Front::new(SET);
+        let mut first = offer(&mut front, 0..100, 100).expect("it is the next");
+        let mut second = offer(&mut front, 100..300, 300).expect("so is this");
+        let (mut hasher, piece) = front.take().expect("two wait");
+        assert!(front.take().is_none(), "the hasher is away");
+        assert!(front.take_behind(1 << 30, true).is_none());
+        assert_eq!(front.digests(), Digests::default());
+        piece.feed(&mut hasher, &part).expect("it is at hand");
+        assert!(matches!(first.try_recv(), Ok(Ok(()))));
+        assert!(second.try_recv().is_err(), "its turn has not come");
+        front.give_back(hasher);
+        assert_eq!(front.digests(), expected(100));
+        assert!(!front.has_reached(300));
+        work_off(&mut front, &part);
+        assert!(matches!(second.try_recv(), Ok(Ok(()))));
+        assert!(front.has_reached(300));
+        assert_eq!(front.finish(), expected(300));
+        assert_eq!(front.finish(), Digests::default(), "nothing is left of it");
+    }
+
+    #[test]
+    fn what_does_not_follow_is_read_back_later() {
+        let mut front = Front::new(SET);
+        let far = MIN_STRETCH + 1;
+        assert!(offer(&mut front, far..far + 10, far + 10).is_none());
+        assert!(
+            offer(&mut front, 0..10, 9).is_none(),
+            "a gap lies before its end"
+        );
+        assert!(offer(&mut front, 0..10, 10).is_some());
+        assert!(
+            offer(&mut front, 5..20, 20).is_none(),
+            "half of it is queued"
+        );
+        assert!(
+            offer(&mut front, 0..10, 20).is_none(),
+            "all of it is queued"
+        );
+    }
+
+    #[test]
+    fn a_small_gap_is_read_back_at_once() {
+        let (_folder, part) = part(2 * MIN_STRETCH);
+        let mut front = Front::new(SET);
+        let batch = MIN_STRETCH..2 * MIN_STRETCH;
+        assert!(offer(&mut front, batch, 2 * MIN_STRETCH).is_some());
+        work_off(&mut front, &part);
+        assert_eq!(front.finish(), expected(2 * MIN_STRETCH));
+    }
+
+    #[test]
+    fn only_what_is_worth_it_is_read_back_before_the_end() {
+        let mut front = Front::new(SET);
+        assert!(!front.is_behind(MIN_STRETCH - 1, false));
+        assert!(front.is_behind(MIN_STRETCH, false));
+        assert!(front.is_behind(1, true), "nothing more will come");
+        assert!(!front.is_behind(0, true));
+        let _waiting = offer(&mut front, 0..10, 10).expect("it is the next");
+        assert!(
+            !front.is_behind(1 << 30, true),
+            "what is at hand comes first"
+        );
+        let mut front = Front::new(SET);
+        let (_, piece) = front.take_behind(1 << 30, false).expect("much");
+        assert!(matches!(piece, Piece::Written(range) if range == (0..MAX_STRETCH)));
+    }
+
+    #[test]
+    fn giving_up_frees_those_who_wait_and_takes_nothing_more() {
+        let mut front = Front::new(SET);
+        let mut waiting = offer(&mut front, 0..10, 10).expect("it is the next");
+        let _hasher = front.take().expect("one waits").0;
+        let mut second = offer(&mut front, 10..20, 20).expect("it follows");
+        front.give_up();
+        assert!(
+            waiting.try_recv().is_err(),
+            "who has the piece answers for it"
+        );
+        assert!(matches!(second.try_recv(), Ok(Ok(()))));
+        assert!(offer(&mut front, 20..30, 30).is_none());
+        assert!(!front.is_behind(1 << 30, true) && !front.has_reached(10));
+        front.restart();
+        assert!(offer(&mut front, 0..10, 10).is_some());
+        assert_eq!(front.digests(), Hasher::new(SET).finish());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(6))]
+
+        /// However the parts of a file arrive, what is hashed is the file.
+        #[test]
+        fn any_order_ends_in_the_digest_of_the_whole(
+            mut cuts in prop::collection::btree_set(1..SIZE, 1..12).prop_map(Vec::from_iter),
+            order in any::<prop::sample::Index>(),
+            every in 1_usize..4,
+        ) {
+            let (_folder, part) = part(SIZE);
+            cuts.insert(0, 0);
+            cuts.push(SIZE);
+            let mut batches: Vec<_> = cuts.windows(2).map(|pair| pair[0]..pair[1]).collect();
+            let turn = order.index(batches.len());
+            batches.rotate_left(turn);
+            let mut front = Front::new(SET);
+            let mut written = crate::ranges::RangeSet::default();
+            let mut waiting = Vec::new();
+            for (nth, batch) in batches.into_iter().enumerate() {
+                written.insert(batch.clone());
+                waiting.extend(offer(&mut front, batch, written.frontier()));
+                if nth % every == 0 {
+                    work_off(&mut front, &part);
+                }
+            }
+            work_off(&mut front, &part);
+            while let Some((mut hasher, piece)) = front.take_behind(SIZE, true) {
+                piece.feed(&mut hasher, &part).expect("it is there");
+                front.give_back(hasher);
+            }
+            prop_assert!(front.has_reached(SIZE));
+            prop_assert_eq!(front.finish(), expected(SIZE));
+            prop_assert!(waiting.iter_mut().all(|waiting| matches!(waiting.try_recv(), Ok(Ok(())))));
+        }
+    }
+
+    /// More than one stretch, and gaps of both kinds.
+    const SIZE: u64 = MAX_STRETCH + 2 * MIN_STRETCH + 77;
+}
