@@ -21,7 +21,9 @@ mod library;
 
 pub(crate) use self::bench::{AbArgs, BenchAction, BenchArgs};
 pub(crate) use self::bulk::{BulkAction, BulkArgs, BulkRunArgs};
-pub(crate) use self::library::{CheckDbArgs, LibraryAction, LibraryArgs, ListArgs};
+pub(crate) use self::library::{
+    LibraryAction, LibraryArgs, ListArgs, ScanArgs, ShowArgs, VerifyArgs,
+};
 
 /// Find models of Civitai, fetch them, and prove that the bytes are the promised ones.
 #[derive(Debug, Parser)]

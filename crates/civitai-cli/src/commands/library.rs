@@ -1,7 +1,13 @@
 //! `library`: what is on the disk, and what is known of it.
 
+mod bar;
 mod check_db;
 mod list;
+mod scan;
+mod show;
+mod verify;
+
+use std::path::{Path, PathBuf};
 
 use civitai_library::layout::LayoutError;
 use civitai_library::{Library, catalogue};
@@ -13,8 +19,11 @@ use crate::session::{Outcome, Session};
 
 pub(crate) async fn run(action: LibraryAction, session: &Session) -> Outcome {
     match action {
-        LibraryAction::CheckDb(args) => check_db::run(args, session).await,
+        LibraryAction::CheckDb => check_db::run(session).await,
         LibraryAction::List(args) => list::run(args, session).await,
+        LibraryAction::Scan(args) => scan::run(args, session).await,
+        LibraryAction::Show(args) => show::run(args, session).await,
+        LibraryAction::Verify(args) => verify::run(args, session).await,
     }
 }
 
@@ -24,10 +33,21 @@ pub(crate) fn of(session: &Session) -> Result<Library, Failure> {
     let here = &settings.layers.surroundings().directory;
     let layout = settings.layout.parse();
     Ok(Library {
-        root: here.join(&settings.library),
+        root: real(&here.join(&settings.library)),
         data_dir: here.join(&settings.data_dir),
         layout: layout.map_err(|error: LayoutError| Failure::library(Kind::Usage, &error))?,
     })
+}
+
+/// One path for one place, however it was written; what is not there stays as it was written.
+fn real(path: &Path) -> PathBuf {
+    fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The paths of arguments, from where the user stands.
+fn from_here(paths: &[PathBuf], session: &Session) -> Vec<PathBuf> {
+    let here = &session.settings.layers.surroundings().directory;
+    paths.iter().map(|path| here.join(path)).collect()
 }
 
 /// An error of the catalogue in the user's terms.

@@ -15,16 +15,16 @@ pub struct Target {
 }
 
 impl Target {
-    /// What `folders` mean for `library`: those within it are parts of it, each of the others is a library of its own.
-    /// Without any, all of `library` is meant.
+    /// What `folders`, or files, mean for `library`: those within it are parts of it, each of the others is a library of
+    /// its own. Without any, all of `library` is meant.
     ///
     /// # Errors
-    /// When a folder is not there.
+    /// When the folder that one should be in is not there.
     pub fn of(library: &Library, folders: &[PathBuf]) -> io::Result<Vec<Self>> {
         let mut own: Option<Self> = folders.is_empty().then(|| Self::all(library.clone()));
         let mut others: Vec<Self> = Vec::new();
         for folder in folders {
-            let folder = fs_err::canonicalize(folder)?;
+            let folder = real(folder)?;
             if folder == library.root {
                 own = Some(Self::all(library.clone()));
             } else if let Some(relative) = library.relative(&folder) {
@@ -59,5 +59,15 @@ impl Target {
                 .folders
                 .iter()
                 .any(|folder| Path::new(path).starts_with(folder))
+    }
+}
+
+/// One path for one place, however it was written. The last part need not be there.
+fn real(path: &Path) -> io::Result<PathBuf> {
+    match (fs_err::canonicalize(path), path.parent(), path.file_name()) {
+        (Err(error), Some(parent), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(fs_err::canonicalize(parent)?.join(name))
+        }
+        (result, ..) => result,
     }
 }

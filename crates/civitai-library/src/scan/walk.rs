@@ -79,12 +79,13 @@ pub fn is_model(name: &OsStr) -> bool {
     })
 }
 
-/// Walks `folders` below `root`, following links, but no folder or file whose name begins with a dot: trash, quarantine
+/// Walks `folders` of `root`, of which each may also be a file or be gone, and all of it if there are none, following links, but no folder or file whose name begins with a dot: trash, quarantine
 /// and drafts are there. Blocks.
 ///
 /// # Errors
-/// When a folder that was asked for is not there or cannot be read: an absent volume is no empty library.
+/// When the root is not there or cannot be read: an absent volume is no empty library.
 pub fn walk(root: &Path, folders: &[String]) -> io::Result<Walk> {
+    fs_err::read_dir(root)?;
     let whole = [String::new()];
     let folders = if folders.is_empty() { &whole } else { folders };
     let mut walk = Walk {
@@ -93,9 +94,7 @@ pub fn walk(root: &Path, folders: &[String]) -> io::Result<Walk> {
         ..Walk::default()
     };
     for folder in folders {
-        let top = root.join(folder);
-        fs_err::read_dir(&top)?;
-        let entries = WalkDir::new(&top)
+        let entries = WalkDir::new(root.join(folder))
             .follow_links(true)
             .into_iter()
             .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));

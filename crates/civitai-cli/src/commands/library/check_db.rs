@@ -3,13 +3,12 @@
 use serde_json::json;
 
 use super::{blocking, failure, of};
-use crate::args::CheckDbArgs;
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::session::{Outcome, Session};
 use crate::text::{Hint, Library, Message};
 
-pub(super) async fn run(CheckDbArgs {}: CheckDbArgs, session: &Session) -> Outcome {
+pub(super) async fn run(session: &Session) -> Outcome {
     let library = of(session)?;
     let checked = blocking(session, move || {
         let Some(catalogue) = library.catalogue_if_there()? else {

@@ -1,62 +1,143 @@
 //! `library list`.
 
-use civitai_library::catalogue::Entry;
+use civitai_library::Library;
+use civitai_library::catalogue::{Entry, Error};
 use serde_json::{Value, json};
 
 use super::{blocking, failure, of};
 use crate::args::ListArgs;
 use crate::exit::Exit;
+use crate::printer::{Printer, Unwritable};
 use crate::session::{Outcome, Session};
 use crate::table::{self, Column};
-use crate::text::{Label, Library, Message, size};
+use crate::text::{self, Label, Message, size};
 
-pub(super) async fn run(ListArgs {}: ListArgs, session: &Session) -> Outcome {
+pub(super) async fn run(args: ListArgs, session: &Session) -> Outcome {
     let library = of(session)?;
-    let entries = blocking(session, move || match library.catalogue_if_there()? {
-        Some(catalogue) => catalogue.entries(),
-        None => Ok(Vec::new()),
-    })
-    .await?;
-    let mut entries = entries.map_err(|error| failure(&error))?;
-    entries.retain(|entry| entry.missing.is_none());
+    let shelves = blocking(session, move || shelves(&library)).await?;
+    let mut shelves = shelves.map_err(|error| failure(&error))?;
+    for shelf in &mut shelves {
+        shelf.entries.retain(|entry| is_wanted(entry, &args));
+    }
     let printer = &session.printer;
+    let all = || shelves.iter().flat_map(|shelf| &shelf.entries);
+    let bytes: u64 = all().map(|entry| entry.stamp.bytes).sum();
     if printer.is_json() {
-        for entry in &entries {
-            printer.record("entry", &record(entry))?;
+        for shelf in &shelves {
+            shelf.record(printer)?;
         }
-        let bytes: u64 = entries.iter().map(|entry| entry.stamp.bytes).sum();
         printer.record(
             "summary",
-            &json!({ "count": entries.len(), "bytes": bytes }),
+            &json!({ "count": all().count(), "bytes": bytes }),
         )?;
-    } else if entries.is_empty() {
-        printer.say(&Message::Library(Library::NothingKnown));
+        return Ok(Exit::Done);
+    }
+    let count = all().count();
+    if count == 0 {
+        printer.say(&Message::Library(text::Library::NothingKnown));
     } else {
-        let lang = printer.lang();
-        let columns = [
-            Column::text(Label::File.say(lang)),
-            Column::number(Label::Size.say(lang)),
-            Column::text(Label::Type.say(lang)),
-            Column::text(Label::BaseModel.say(lang)),
-        ];
-        let rows = entries.iter().map(|entry| {
-            let identity = entry.identity.as_ref();
-            let base_model = identity.and_then(|identity| identity.base_model.clone());
-            vec![
-                entry.path.clone(),
-                size(entry.stamp.bytes),
-                entry.model_type().unwrap_or_default().to_owned(),
-                base_model.unwrap_or_default(),
-            ]
-        });
-        printer.data(&table::render(&columns, rows.collect()))?;
+        printer.data(&table(&shelves, printer))?;
+        printer.say(&Message::Library(text::Library::Listed { count, bytes }));
     }
     Ok(Exit::Done)
 }
 
+/// The files of one root.
+pub(super) struct Shelf {
+    /// The root, where it is not that of the library.
+    pub(super) root: Option<String>,
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Shelf {
+    pub(super) fn record(&self, printer: &Printer) -> Result<(), Unwritable> {
+        for entry in &self.entries {
+            let mut line = record(entry);
+            if let Some(root) = &self.root {
+                line["root"] = json!(root);
+            }
+            printer.record("entry", &line)?;
+        }
+        Ok(())
+    }
+
+    fn path(&self, entry: &Entry) -> String {
+        match &self.root {
+            Some(root) => format!("{root}/{}", entry.path),
+            None => entry.path.clone(),
+        }
+    }
+}
+
+/// The files of the library, and of what else was scanned.
+pub(super) fn shelves(library: &Library) -> Result<Vec<Shelf>, Error> {
+    let Some(catalogue) = library.catalogue_if_there()? else {
+        return Ok(Vec::new());
+    };
+    let mut shelves = vec![Shelf {
+        root: None,
+        entries: catalogue.entries()?,
+    }];
+    for root in catalogue.extra_roots()? {
+        shelves.push(Shelf {
+            entries: library.at(&root).catalogue()?.entries()?,
+            root: Some(root.to_string_lossy().into_owned()),
+        });
+    }
+    Ok(shelves)
+}
+
+fn is_wanted(entry: &Entry, args: &ListArgs) -> bool {
+    let is = |wanted: &Option<String>, value: Option<&str>| match (wanted, value) {
+        (None, _) => true,
+        (Some(wanted), Some(value)) => wanted.eq_ignore_ascii_case(value),
+        (Some(_), None) => false,
+    };
+    let described = entry.described.as_ref();
+    let has = |text: &String| {
+        let text = text.to_lowercase();
+        let names = [
+            Some(entry.path.as_str()),
+            described.and_then(|of| of.model.as_deref()),
+            described.and_then(|of| of.version.as_deref()),
+        ];
+        let mut names = names.into_iter().flatten();
+        names.any(|name| name.to_lowercase().contains(&text))
+    };
+    entry.missing.is_some() == args.missing
+        && !(args.unmatched && entry.matched.is_some())
+        && is(&args.model_type, entry.model_type())
+        && is(&args.base_model, entry.base_model())
+        && args.text.as_ref().is_none_or(has)
+}
+
+fn table(shelves: &[Shelf], printer: &Printer) -> String {
+    let lang = printer.lang();
+    let columns = [
+        Column::text(Label::File.say(lang)),
+        Column::number(Label::Size.say(lang)),
+        Column::text(Label::Type.say(lang)),
+        Column::text(Label::BaseModel.say(lang)),
+        Column::text(Label::Model.say(lang)),
+    ];
+    let rows = shelves.iter().flat_map(|shelf| {
+        shelf.entries.iter().map(|entry| {
+            let described = entry.described.as_ref();
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            vec![
+                shelf.path(entry),
+                size(entry.stamp.bytes),
+                text(entry.model_type()),
+                text(entry.base_model()),
+                text(described.and_then(|of| of.model.as_deref())),
+            ]
+        })
+    });
+    table::render(&columns, rows.collect())
+}
+
 /// The JSON line of a file of the library.
 pub(super) fn record(entry: &Entry) -> Value {
-    let identity = entry.identity.as_ref();
     let origin = entry.matched.map(|matched| matched.origin);
     let sha256 = entry.digests.as_ref().and_then(|digests| digests.sha256);
     json!({
@@ -67,7 +148,7 @@ pub(super) fn record(entry: &Entry) -> Value {
         "versionId": origin.map(|origin| origin.version),
         "fileId": origin.and_then(|origin| origin.file),
         "modelType": entry.model_type(),
-        "baseModel": identity.and_then(|identity| identity.base_model.as_deref()),
+        "baseModel": entry.base_model(),
         "matchedBy": entry.matched.map(|matched| matched.by.as_str()),
     })
 }
