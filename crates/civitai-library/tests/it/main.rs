@@ -3,3 +3,4 @@
 mod catalogue;
 mod scan;
 mod sidecar;
+mod workflow;

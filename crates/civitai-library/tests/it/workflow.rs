@@ -1,0 +1,6 @@
+//! What files name.
+
+mod canvas;
+mod corpus;
+mod files;
+mod hostile;
