@@ -17,10 +17,12 @@ use crate::text::{Lang, Message};
 
 mod bench;
 mod bulk;
+mod from_workflow;
 mod library;
 
 pub(crate) use self::bench::{AbArgs, BenchAction, BenchArgs};
 pub(crate) use self::bulk::{BulkAction, BulkArgs, BulkRunArgs};
+pub(crate) use self::from_workflow::FromWorkflowArgs;
 pub(crate) use self::library::{
     LibraryAction, LibraryArgs, ListArgs, ScanArgs, ShowArgs, VerifyArgs,
 };
@@ -181,6 +183,8 @@ pub(crate) enum Verb {
     Doctor(DoctorArgs),
     /// Fetch and prove any address, without Civitai
     Fetch(FetchArgs),
+    /// Say which models a workflow or a picture uses, and which of them are missing
+    FromWorkflow(FromWorkflowArgs),
     /// Fetch models and prove them
     Get(GetArgs),
     /// Compute every hash Civitai knows, in one read of each file

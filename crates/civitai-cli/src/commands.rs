@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod fetch;
+pub(crate) mod from_workflow;
 pub(crate) mod get;
 pub(crate) mod hash;
 pub(crate) mod info;

@@ -52,9 +52,18 @@ pub(crate) fn retry(settings: &Settings) -> RetryPolicy {
 
 /// The client for the site, with the token that is configured.
 pub(crate) fn site(session: &Session) -> Result<Client, Failure> {
+    site_as(session, retry(&session.settings))
+}
+
+/// The same for what is good to know and can be done without: it gives up sooner.
+pub(crate) fn site_in_passing(session: &Session) -> Result<Client, Failure> {
+    site_as(session, retry(&session.settings).with_retries(2))
+}
+
+fn site_as(session: &Session, retry: RetryPolicy) -> Result<Client, Failure> {
     let found = usable_token(&session.settings, &session.printer)?;
     let token = found.map(|found| found.token);
-    let mut client = site_builder(&session.settings, token)?;
+    let mut client = site_builder(&session.settings, token)?.retry(retry);
     if let Some(monitor) = &session.monitor {
         client = client.observe(monitor.observer());
     }

@@ -134,6 +134,9 @@ fn run_with(verb: Verb, session: &Session) -> Outcome {
         Verb::Bulk(args) => with_runtime(session, commands::bulk::run(args.action, session)),
         Verb::Demo => with_runtime(session, commands::demo::run(session)),
         Verb::Fetch(args) => with_runtime(session, commands::fetch::run(args, session)),
+        Verb::FromWorkflow(args) => {
+            with_runtime(session, commands::from_workflow::run(args, session))
+        }
         Verb::Get(args) => with_runtime(session, commands::get::run(args, session)),
         Verb::Hash(args) => with_runtime(session, commands::hash::run(args, session)),
         Verb::Info(args) => with_runtime(session, commands::info::run(args, session)),

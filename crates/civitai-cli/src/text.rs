@@ -3,6 +3,7 @@
 
 mod bulk;
 mod en;
+mod flow;
 mod help;
 mod ja;
 mod library;
@@ -21,6 +22,7 @@ use crate::exit::Kind;
 use crate::settings::Bad;
 
 pub(crate) use bulk::{Bulk, item_word, state_word};
+pub(crate) use flow::{Flow, flow_heads, status_word};
 pub(crate) use help::{misuse, translate_help};
 pub(crate) use library::Library;
 pub(crate) use measure::{Heading, Measure, Verdict, ratio, seconds};
@@ -202,6 +204,8 @@ pub(crate) enum Message {
     LayoutLater {
         layout: String,
     },
+    /// About the models that files name.
+    Flow(Flow),
     /// About the library.
     Library(Library),
     LineEnd,

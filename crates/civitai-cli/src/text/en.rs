@@ -109,6 +109,7 @@ pub(super) fn say(message: &Message) -> String {
                 format_args!("{} s", tenths(*elapsed))
             )
         }
+        Message::Flow(flow) => flow.say(Lang::En),
         Message::ImagesLater => "example pictures are not fetched by this version".to_owned(),
         Message::Incomplete { gap } => format!("the list may be incomplete: {gap}"),
         Message::Interrupted => "interrupted".to_owned(),

@@ -1,5 +1,6 @@
 //! The help pages in Japanese: the derive macro holds the English ones.
 
+mod flow;
 mod library;
 
 use clap::error::{ContextKind, ErrorKind};
@@ -90,7 +91,9 @@ fn about(path: &str) -> Option<&'static str> {
     if path == "help" || path.ends_with(" help") {
         return Some("このヘルプ、またはコマンドのヘルプを表示します");
     }
-    let all = [ABOUTS, library::ABOUTS].into_iter().flatten();
+    let all = [ABOUTS, flow::ABOUTS, library::ABOUTS]
+        .into_iter()
+        .flatten();
     all.copied()
         .find(|(name, _)| *name == path)
         .map(|(_, text)| text)
@@ -99,7 +102,9 @@ fn about(path: &str) -> Option<&'static str> {
 /// The text for an argument: one of this command alone, else the one all commands share.
 fn argument(path: &str, id: &str) -> Option<&'static str> {
     let find = |wanted: &str| {
-        let all = [ARGUMENTS, library::ARGUMENTS].into_iter().flatten();
+        let all = [ARGUMENTS, flow::ARGUMENTS, library::ARGUMENTS]
+            .into_iter()
+            .flatten();
         all.copied()
             .find(|(verb, name, _)| *verb == wanted && *name == id)
     };

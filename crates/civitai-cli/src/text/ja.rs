@@ -89,6 +89,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::LayoutLater { layout } => {
             format!("配置 {layout} はまだ適用されません。ファイルはライブラリの直下に置かれます")
         }
+        Message::Flow(flow) => flow.say(Lang::Ja),
         Message::Library(library) => library.say(Lang::Ja),
         Message::LineEnd => "\n".to_owned(),
         Message::ListMissing { path, problem } => {

@@ -157,19 +157,19 @@ impl Body {
 }
 
 /// Judges how fast a body comes, by the time spent waiting for it: a cap on our side is not the server's slowness.
-pub(super) struct Pace {
+struct Pace {
     patience: Patience,
     waited: Duration,
     bytes: u64,
 }
 
-pub(super) enum EarlyEnd {
+enum EarlyEnd {
     Broken(reqwest::Error),
     Slow(Slow),
 }
 
 impl EarlyEnd {
-    pub(super) fn on(self, url: &Url) -> Trouble {
+    fn on(self, url: &Url) -> Trouble {
         match self {
             Self::Broken(error) => network(error, url),
             Self::Slow(limit) => slow(url, limit),
@@ -178,7 +178,7 @@ impl EarlyEnd {
 }
 
 impl Pace {
-    pub(super) fn new(patience: Patience) -> Self {
+    fn new(patience: Patience) -> Self {
         Self {
             patience,
             waited: Duration::ZERO,
@@ -186,10 +186,7 @@ impl Pace {
         }
     }
 
-    pub(super) async fn next(
-        &mut self,
-        response: &mut Response,
-    ) -> Result<Option<Bytes>, EarlyEnd> {
+    async fn next(&mut self, response: &mut Response) -> Result<Option<Bytes>, EarlyEnd> {
         let asked = Instant::now();
         let chunk = match timeout(self.patience.idle, response.chunk()).await {
             Ok(chunk) => chunk.map_err(EarlyEnd::Broken)?,
