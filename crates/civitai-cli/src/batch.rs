@@ -1,5 +1,6 @@
 //! Files to fetch, several at a time: what is planned, what became of each, and the sum. `get` and `fetch` share it.
 
+mod record;
 mod report;
 
 use std::collections::HashMap;
@@ -11,9 +12,11 @@ use civitai_download::{
     Commits, Connections, Error, Existing, Expected, Fetched, Limit, Mode, Place, Queue, Standing,
     Storage, Target, Transfer, Turn, Unproved, UrlSource, Wait,
 };
+use civitai_library::catalogue::Recorder;
 use civitai_security::FileName;
 use futures::stream::{self, Stream, StreamExt as _};
 
+use self::record::Records;
 use self::report::{FileLine, Report};
 use crate::exit::Kind;
 use crate::failure::Failure;
@@ -82,6 +85,7 @@ pub(crate) struct Batch<'a> {
     report: Report<'a>,
     side: Option<Side>,
     guard: Safeguard,
+    records: Records,
 }
 
 impl<'a> Batch<'a> {
@@ -100,6 +104,7 @@ impl<'a> Batch<'a> {
             report: Report::new(&session.printer),
             side: None,
             guard: Safeguard::new(session),
+            records: Records::default(),
         }
     }
 
@@ -107,6 +112,12 @@ impl<'a> Batch<'a> {
     pub(crate) fn beside(mut self, side: Side) -> Self {
         self.report.beside(side.notes.clone());
         self.side = Some(side);
+        self
+    }
+
+    /// Has the catalogue remember what becomes of each file of the site.
+    pub(crate) fn recording(mut self, recorder: Option<Arc<Recorder>>) -> Self {
+        self.records = Records(recorder);
         self
     }
 
@@ -132,6 +143,7 @@ impl<'a> Batch<'a> {
             () = self.board.run() => unreachable!("the board never ends by itself"),
         }
         self.guard.keep().await;
+        self.records.keep(&self.session.printer).await;
         if self.session.cancel.is_cancelled() {
             self.report.interrupted();
         }
@@ -189,6 +201,7 @@ impl<'a> Batch<'a> {
                 match standing {
                     _ if self.rules.dry_run => None,
                     Standing::There(fetched) => {
+                        self.records.found(&wanted, &fetched);
                         self.report.file(&FileLine::fetched(&wanted, &fetched));
                         None
                     }
@@ -309,6 +322,7 @@ impl<'a> Batch<'a> {
                 Some(Borne::Over) => {}
             }
         };
+        self.records.ended(&wanted, &path, &outcome);
         self.report.file(&outcome);
     }
 
@@ -377,6 +391,7 @@ impl<'a> Batch<'a> {
             .wait(self.rules.wait)
             .quarantine_root(&wanted.directory)
             .commits(&self.commits);
+        let transfer = self.records.hook(wanted, transfer);
         match &self.limit {
             Some(limit) => transfer.limit(Arc::clone(limit)),
             None => transfer,

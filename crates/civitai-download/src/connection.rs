@@ -24,6 +24,9 @@ use crate::storage::{self, Storage};
 
 mod body;
 mod request;
+mod single;
+
+pub(crate) use single::{Single, fetch_single};
 
 /// What all connections of a transfer share.
 #[derive(Debug)]

@@ -143,6 +143,12 @@ pub enum ErrorKind {
         /// The target.
         path: PathBuf,
     },
+    /// The server has other bytes than those that were asked for by what they are.
+    #[error("{url} has other bytes there than the file that is wanted")]
+    OtherBytes {
+        /// What was asked for.
+        url: RedactedUrl,
+    },
     /// The server's answers to range requests contradict what was asked or each other.
     #[error("{url} answers ranges wrongly")]
     Range {
@@ -275,7 +281,7 @@ impl Error {
         let too_long = matches!(self.0.gave_up, Some(Exhausted::Wait { .. }));
         match &self.0.kind {
             ErrorKind::Server { .. } if too_long => "rate_limited",
-            ErrorKind::Integrity { .. } => "integrity",
+            ErrorKind::Integrity { .. } | ErrorKind::OtherBytes { .. } => "integrity",
             ErrorKind::Interrupted => "interrupted",
             ErrorKind::Io(error) if is_full(error) => "no_space",
             ErrorKind::InTheWay { .. }

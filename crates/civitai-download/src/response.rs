@@ -41,6 +41,9 @@ pub enum BadRange {
     /// No `Content-Range`, or one that cannot be read.
     #[error("no readable Content-Range in the answer")]
     Unreadable,
+    /// The whole file, though a range was asked for.
+    #[error("the whole file where a range was asked for")]
+    Ignored,
     /// Several parts, though one was asked for.
     #[error("several parts where one was asked for")]
     Multipart,

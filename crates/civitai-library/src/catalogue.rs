@@ -18,6 +18,7 @@ mod entry;
 mod error;
 mod history;
 mod matches;
+mod recorder;
 mod schema;
 mod site;
 mod snapshot;
@@ -29,6 +30,7 @@ pub use entry::{Described, Entry, Identity, Match, MatchedBy, Origin, Stamp};
 pub use error::Error;
 pub use history::{Attempt, Ended, Past, Trouble};
 pub use matches::Answer;
+pub use recorder::{Learnt, Recorder};
 pub use snapshot::{Snapshot, Subject};
 pub use stock::{Changes, Unhashed};
 pub use word::UnknownWord;
@@ -126,10 +128,24 @@ impl Catalogue {
         work(&self.connection).map_err(|fault| fault.at(&self.path))
     }
 
+    /// What a transaction needs to know of this library.
+    fn place(&self) -> Place {
+        Place {
+            root: self.root.clone(),
+            number: self.root_number,
+        }
+    }
+
     /// The number of this library's root, which its files carry.
     pub(crate) fn root_number(&self) -> i64 {
         self.root_number
     }
+}
+
+/// A library, within a transaction.
+struct Place {
+    root: PathBuf,
+    number: i64,
 }
 
 /// What stops a piece of work on the database.

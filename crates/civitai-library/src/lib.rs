@@ -10,8 +10,10 @@ pub mod licence;
 pub mod lock;
 pub mod manifest;
 pub mod path;
+pub mod repair;
 pub mod scan;
 pub mod sidecar;
+pub mod trees;
 pub mod verify;
 pub mod workflow;
 

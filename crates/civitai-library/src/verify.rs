@@ -1,7 +1,11 @@
 //! Whether the files of the library are still what they were.
 
+mod deep;
+
 use crate::catalogue::{Entry, Stamp};
 use crate::scan::Walk;
+
+pub use deep::{Damage, DeepError, Finding, Located, deep};
 
 /// A file of the library, looked at again.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -90,6 +90,11 @@ pub(super) struct FileLine {
 }
 
 impl FileLine {
+    /// Why the file could not be had, if it could not.
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
     pub(super) fn fetched(wanted: &Wanted, fetched: &Fetched) -> Self {
         Self {
             item: wanted.item,

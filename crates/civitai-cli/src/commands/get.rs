@@ -13,11 +13,13 @@ use civitai_download::lease::source_fn;
 use civitai_download::{
     Existing, Expected, Lease, LeaseError, Mode, Storage, Unproved, UrlSource, Wait,
 };
+use civitai_library::catalogue::{Learnt, Recorder};
 use civitai_security::FileName;
 use futures::stream::{self, BoxStream, StreamExt as _};
 
 use crate::args::{Choose, GetArgs, format, one};
 use crate::batch::{Batch, Ids, Rules, Unfound, Wanted};
+use crate::commands::library;
 use crate::exit::Kind;
 use crate::failure::Failure;
 use crate::links::{self, Entry};
@@ -37,13 +39,32 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> Outcome {
         dry_run: args.care.dry_run,
         ..rules(&args.choose, args.care.force)
     };
-    let finder = Arc::new(Finder::new(&args.choose, session, None)?);
+    let recorder = recorder(session, rules.dry_run).await?;
+    let finder = Finder::new(&args.choose, session, None)?;
+    let finder = Arc::new(finder.telling(recorder.clone()));
     tell_of_limits(&args.choose, session);
     let found = stream::iter(entries)
         .map(|entry| Arc::clone(&finder).follow(entry))
         .buffered(LOOKUPS)
         .flatten();
-    Batch::new(session, rules).run(found).await
+    Batch::new(session, rules)
+        .recording(recorder)
+        .run(found)
+        .await
+}
+
+/// Who records what is fetched. A catalogue that cannot be written to is told of before anything is fetched.
+pub(crate) async fn recorder(
+    session: &Session,
+    dry_run: bool,
+) -> Result<Option<Arc<Recorder>>, Failure> {
+    if dry_run {
+        return Ok(None);
+    }
+    let library = library::of(session)?;
+    let opened = library::blocking(session, move || Recorder::open(&library)).await?;
+    let recorder = opened.map_err(|error| library::failure(&error))?;
+    Ok(Some(Arc::new(recorder)))
 }
 
 /// How the files of links are treated.
@@ -91,6 +112,7 @@ pub(crate) struct Finder {
     storage: Storage,
     directory: PathBuf,
     wish: Wish,
+    recorder: Option<Arc<Recorder>>,
 }
 
 /// Which versions and files are wanted where a link leaves it open.
@@ -120,7 +142,30 @@ impl Finder {
                 .as_ref()
                 .map_or_else(|| settings.library.clone(), |to| here.join(to)),
             wish: Wish::new(choose)?,
+            recorder: None,
         })
+    }
+
+    /// Tells what the site says on the way to the files.
+    pub(crate) fn telling(mut self, recorder: Option<Arc<Recorder>>) -> Self {
+        self.recorder = recorder;
+        self
+    }
+
+    async fn learn(&self, found: &Found) {
+        let Some(recorder) = &self.recorder else {
+            return;
+        };
+        match found {
+            Found::Model(model) => recorder.learn(Learnt::Model(model.clone())),
+            Found::Version { version, .. } => recorder.learn(Learnt::Version(version.clone())),
+            _ => {}
+        }
+        if recorder.is_full() {
+            let recorder = Arc::clone(recorder);
+            // Who records a file, or the end of the run, will tell what is wrong.
+            let _ = tokio::task::spawn_blocking(move || recorder.flush()).await;
+        }
     }
 
     /// Every file a link means, or why there is none.
@@ -159,7 +204,9 @@ impl Finder {
     }
 
     async fn look_up(&self, link: &Link) -> Result<Found, Failure> {
-        self.ask(|| self.client.look_up(link)).await
+        let found = self.ask(|| self.client.look_up(link)).await?;
+        self.learn(&found).await;
+        Ok(found)
     }
 
     /// Asks the site, again after each pause that it wants of a job.

@@ -1,9 +1,12 @@
 //! `hash`.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
 
-use civitai_download::digest::{DigestSet, Digests, hash_file};
+use civitai_download::digest::{DigestSet, Digests, hash_files};
 use serde_json::json;
+use tokio::sync::mpsc;
 
 use crate::args::HashArgs;
 use crate::exit::Exit;
@@ -12,34 +15,55 @@ use crate::printer::{Printer, Unwritable, printable};
 use crate::session::{Outcome, Session};
 
 pub(crate) async fn run(args: HashArgs, session: &Session) -> Outcome {
+    let printer = &session.printer;
+    let stop = session.cancel.child_token();
+    // Also when the results cannot be printed any more.
+    let _until_return = stop.clone().drop_guard();
+    let (results, mut done) = mpsc::unbounded_channel();
+    let paths = args.files.clone();
+    let hashing = tokio::task::spawn_blocking(move || {
+        let go_on = |_| {
+            if stop.is_cancelled() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        hash_files(&paths, DigestSet::ALL, &go_on, |index, result| {
+            // Nobody listens once a result could not be printed.
+            let _ = results.send((index, result));
+        });
+    });
     let mut outcomes = Vec::new();
-    for path in args.files {
-        match hash(path.clone(), session).await {
-            Ok(digests) => {
-                print(&path, &digests, &session.printer)?;
-                outcomes.push(Exit::Done);
-            }
-            Err(failure) => {
-                session.printer.fail_run(&failure);
-                outcomes.push(failure.exit());
+    // Files are done in the order of their sizes and told in the order they were named.
+    let mut waiting = BTreeMap::new();
+    while let Some((index, result)) = done.recv().await {
+        waiting.insert(index, result);
+        while let Some(result) = waiting.remove(&outcomes.len()) {
+            match result {
+                Ok(digests) => {
+                    print(&args.files[outcomes.len()], &digests, printer)?;
+                    outcomes.push(Exit::Done);
+                }
+                Err(error) => {
+                    let failure = Failure::usage_io(&error);
+                    printer.fail_run(&failure);
+                    outcomes.push(failure.exit());
+                }
             }
         }
-        if session.cancel.is_cancelled() {
-            break;
-        }
+    }
+    if let Err(panicked) = hashing.await {
+        std::panic::resume_unwind(panicked.into_panic());
+    }
+    if session.cancel.is_cancelled() {
+        let failure = Failure::interrupted();
+        printer.fail_run(&failure);
+        outcomes.push(failure.exit());
     }
     session.end_monitor();
-    session.printer.sum(&outcomes)?;
+    printer.sum(&outcomes)?;
     Ok(Exit::of_items(&outcomes))
-}
-
-async fn hash(path: PathBuf, session: &Session) -> Result<Digests, Failure> {
-    let read = tokio::task::spawn_blocking(move || hash_file(&path, DigestSet::ALL));
-    match session.cancel.run_until_cancelled(read).await {
-        Some(Ok(digests)) => digests.map_err(|error| Failure::usage_io(&error)),
-        Some(Err(panicked)) => std::panic::resume_unwind(panicked.into_panic()),
-        None => Err(Failure::interrupted()),
-    }
 }
 
 fn print(path: &Path, digests: &Digests, printer: &Printer) -> Result<(), Unwritable> {

@@ -106,7 +106,9 @@ async fn fetch(
     session: &Session,
     side: Side,
 ) -> Result<Exit, Failure> {
+    let recorder = get::recorder(session, false).await?;
     let finder = Finder::new(&options.choose, session, Some(side.patience.clone()))?;
+    let finder = finder.telling(recorder.clone());
     let finder = Arc::new(finder);
     let notes = side.notes.clone();
     let found = stream::iter(open)
@@ -130,7 +132,11 @@ async fn fetch(
             finds.map(Some).chain(listed.map(|()| None))
         })
         .filter_map(std::future::ready);
-    let outcome = Batch::new(session, rules).beside(side).run(found).await;
+    let outcome = Batch::new(session, rules)
+        .recording(recorder)
+        .beside(side)
+        .run(found)
+        .await;
     // Nothing is returned early: what cannot be printed is no reason to stop a job.
     Ok(outcome.unwrap_or(Exit::Done))
 }

@@ -71,7 +71,7 @@ impl Library {
                 format!("{path} changed while it was read; scan again when it is complete")
             }
             Self::Gone => "not there any more".to_owned(),
-            Self::Listed { count, bytes } => format!("{count} files, {}", size(*bytes)),
+            Self::Listed { count, bytes } => format!("{}, {}", self::count(*count), size(*bytes)),
             Self::NoCatalogue => "there is no catalogue yet".to_owned(),
             Self::NothingKnown => {
                 "no such file is known; `civitai-dl library scan` looks what is there".to_owned()
@@ -90,22 +90,19 @@ impl Library {
                 bytes,
                 matched,
             } => {
-                let parts = parts(
-                    changes,
-                    ["new", "changed", "moved", "missing", "back again"],
-                );
-                let mut text = format!("{files} files");
-                if !parts.is_empty() {
-                    text.push_str(": ");
-                    text.push_str(&parts.join(", "));
-                }
+                let ways = ["new", "changed", "moved", "missing", "back again"];
+                let parts = parts(changes, ways);
+                let mut told = vec![match parts.as_slice() {
+                    [] => count(*files),
+                    parts => format!("{}: {}", count(*files), parts.join(", ")),
+                }];
                 if *hashed > 0 {
-                    text.push_str(&format!("; hashed {hashed} ({})", size(*bytes)));
+                    told.push(format!("hashed {} ({})", count(*hashed), size(*bytes)));
                 }
                 if *matched > 0 {
-                    text.push_str(&format!("; {matched} found on the site"));
+                    told.push(format!("{matched} found on the site"));
                 }
-                text
+                told.join("; ")
             }
             Self::Stands { path, status } => {
                 let status = match status {
@@ -163,17 +160,17 @@ impl Library {
                 matched,
             } => {
                 let parts = parts(changes, ["新規", "変更", "移動", "欠落", "復帰"]);
-                let mut text = format!("{files} ファイル");
-                if !parts.is_empty() {
-                    text.push_str(&format!(" ({})", parts.join("、")));
-                }
+                let mut told = vec![match parts.as_slice() {
+                    [] => format!("{files} ファイル"),
+                    parts => format!("{files} ファイル ({})", parts.join("、")),
+                }];
                 if *hashed > 0 {
-                    text.push_str(&format!("。{hashed} 件のハッシュを計算 ({})", size(*bytes)));
+                    told.push(format!("{hashed} 件のハッシュを計算 ({})", size(*bytes)));
                 }
                 if *matched > 0 {
-                    text.push_str(&format!("。{matched} 件がサイトで見つかりました"));
+                    told.push(format!("{matched} 件がサイトで見つかりました"));
                 }
-                text
+                told.join("。")
             }
             Self::Stands { path, status } => {
                 let status = match status {
@@ -192,6 +189,13 @@ impl Library {
                 unknown,
             } => format!("正常 {ok}、変更 {changed}、欠落 {missing}、未登録 {unknown}"),
         }
+    }
+}
+
+fn count(files: usize) -> String {
+    match files {
+        1 => "1 file".to_owned(),
+        files => format!("{files} files"),
     }
 }
 

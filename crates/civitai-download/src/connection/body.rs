@@ -157,19 +157,19 @@ impl Body {
 }
 
 /// Judges how fast a body comes, by the time spent waiting for it: a cap on our side is not the server's slowness.
-struct Pace {
+pub(super) struct Pace {
     patience: Patience,
     waited: Duration,
     bytes: u64,
 }
 
-enum EarlyEnd {
+pub(super) enum EarlyEnd {
     Broken(reqwest::Error),
     Slow(Slow),
 }
 
 impl EarlyEnd {
-    fn on(self, url: &Url) -> Trouble {
+    pub(super) fn on(self, url: &Url) -> Trouble {
         match self {
             Self::Broken(error) => network(error, url),
             Self::Slow(limit) => slow(url, limit),
@@ -178,7 +178,7 @@ impl EarlyEnd {
 }
 
 impl Pace {
-    fn new(patience: Patience) -> Self {
+    pub(super) fn new(patience: Patience) -> Self {
         Self {
             patience,
             waited: Duration::ZERO,
@@ -186,7 +186,10 @@ impl Pace {
         }
     }
 
-    async fn next(&mut self, response: &mut Response) -> Result<Option<Bytes>, EarlyEnd> {
+    pub(super) async fn next(
+        &mut self,
+        response: &mut Response,
+    ) -> Result<Option<Bytes>, EarlyEnd> {
         let asked = Instant::now();
         let chunk = match timeout(self.patience.idle, response.chunk()).await {
             Ok(chunk) => chunk.map_err(EarlyEnd::Broken)?,

@@ -1,5 +1,7 @@
 //! The request for a range, and the answer taken for what it is.
 
+use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,20 +11,28 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::body::Body;
-use super::{Landing, Shared, Task, Trouble, blocking, network, slow};
+use super::{Held, Landing, Patience, Shared, Task, Trouble, blocking, network, slow};
 use crate::error::{Error, ErrorKind, Slow};
-use crate::event::Event;
+use crate::event::{Event, Listener};
 use crate::journal::Source;
 use crate::queue::is_small;
 use crate::response::{self, Answer, Page, Refusal, Validators};
 use crate::segment::Answered;
+use crate::storage::Storage;
 
 /// Sends the request and takes the answer for what it is. `None` when stopped, or when there are no bytes to read.
 pub(super) async fn open(shared: &Arc<Shared>, task: &Task) -> Result<Option<Body>, Trouble> {
+    let way = Way {
+        storage: &shared.storage,
+        patience: &shared.patience,
+        events: &shared.events,
+        target: &shared.target,
+    };
+    let asked = task.ranged.then_some(&task.range);
     let (response, answer, landing, answered) = tokio::select! {
         biased;
         () = task.stop.cancelled() => return Ok(None),
-        asked = ask(shared, task) => asked?,
+        asked = ask(way, &task.held, asked) => asked?,
     };
     let validators = Validators::read(response.headers());
     let source = |size| Source {
@@ -60,38 +70,44 @@ pub(super) async fn open(shared: &Arc<Shared>, task: &Task) -> Result<Option<Bod
     Ok(Some(Body::new(response, url, offset, announced, patience)))
 }
 
+/// What a request needs of the transfer it is for.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) storage: &'a Storage,
+    pub(super) patience: &'a Patience,
+    pub(super) events: &'a Listener,
+    pub(super) target: &'a Path,
+}
+
 /// Requests the range where the lease leads, following redirects while it is not known where that is.
-async fn ask(
-    shared: &Shared,
-    task: &Task,
+pub(super) async fn ask(
+    way: Way<'_>,
+    held: &Held,
+    asked: Option<&Range<u64>>,
 ) -> Result<(Response, Answer, Landing, Answered), Trouble> {
-    let lease = &task.held.lease;
-    let known = task.held.landing.get();
+    let lease = &held.lease;
+    let known = held.landing.get();
     let mut landing = known.cloned().unwrap_or_else(|| Landing {
         url: lease.url.expose().clone(),
         with_credential: true,
     });
-    let asked = task.ranged.then_some(&task.range);
     for _ in 0..=MAX_REDIRECTS {
-        shared.storage.check(&landing.url)?;
+        way.storage.check(&landing.url)?;
         let credential = landing.with_credential.then_some(lease);
-        let first = shared.storage.first_contact(&landing.url).await;
-        let request = shared
-            .storage
-            .request(&landing.url, credential, asked)
-            .send();
-        shared.events.tell(Event::Asked);
+        let first = way.storage.first_contact(&landing.url).await;
+        let request = way.storage.request(&landing.url, credential, asked).send();
+        way.events.tell(Event::Asked);
         let sent = Instant::now();
-        let response = match timeout(shared.patience.headers, request).await {
+        let response = match timeout(way.patience.headers, request).await {
             Ok(sent) => sent.map_err(|error| network(error, &landing.url))?,
-            Err(_) => return Err(slow(&landing.url, Slow::Headers(shared.patience.headers))),
+            Err(_) => return Err(slow(&landing.url, Slow::Headers(way.patience.headers))),
         };
         drop(first);
         let answered = Answered {
             at: Instant::now(),
             took: sent.elapsed(),
         };
-        shared.events.tell(Event::Answered {
+        way.events.tell(Event::Answered {
             status: response.status().as_u16(),
             elapsed: answered.took,
         });
@@ -100,12 +116,12 @@ async fn ask(
             Error::from(ErrorKind::LongHead { url, bytes })
         })?;
         let location =
-            match response::judge(response.status(), response.headers(), asked, &shared.target) {
+            match response::judge(response.status(), response.headers(), asked, way.target) {
                 Ok(answer) => return Ok((response, answer, landing, answered)),
                 Err(Refusal::Redirect { location }) if known.is_none() => location,
                 Err(refusal) => return Err(explain(refusal, response, &landing.url).await),
             };
-        let next = shared.storage.next_hop(&landing.url, location.as_deref())?;
+        let next = way.storage.next_hop(&landing.url, location.as_deref())?;
         tracing::debug!(from = %RedactedUrl::new(landing.url.clone()), to = %RedactedUrl::new(next.clone()), "redirected");
         landing = Landing {
             with_credential: landing.with_credential && next.origin() == landing.url.origin(),

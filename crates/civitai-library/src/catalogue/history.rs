@@ -1,6 +1,6 @@
 //! How the last attempt at each file of the site ended.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use civitai_api::{FileId, ModelId, VersionId};
@@ -9,18 +9,18 @@ use rusqlite::{Row, Transaction, params};
 
 use super::entry::{MatchedBy, Origin, Stamp, id, word};
 use super::word::words;
-use super::{Catalogue, Error, Fault, millis, time};
+use super::{Catalogue, Error, Fault, Place, millis, time};
 use crate::library::relative;
 
 /// An attempt at a file of the site.
-#[derive(Clone, Copy, Debug)]
-pub struct Attempt<'a> {
+#[derive(Clone, Debug)]
+pub struct Attempt {
     /// Which file it was about. Only attempts whose file is known are remembered.
     pub origin: Origin,
     /// What it was asked for by, without any token.
-    pub link: &'a str,
+    pub link: String,
     /// Where it belongs, absolute.
-    pub path: &'a Path,
+    pub path: PathBuf,
 }
 
 /// Why an attempt failed.
@@ -74,44 +74,22 @@ impl Catalogue {
     /// library, among its files.
     pub fn record(
         &mut self,
-        attempt: &Attempt<'_>,
+        attempt: &Attempt,
         digests: &Digests,
         now: SystemTime,
     ) -> Result<(), Error> {
-        let metadata = fs_err::metadata(attempt.path)?;
-        let relative = relative(self.root(), attempt.path);
-        let root = self.root_number();
-        self.write(|transaction| {
-            let done = Done {
-                ended: Ended::Completed,
-                digests: Some(digests),
-                trouble: None,
-            };
-            note(transaction, attempt, &done, millis(now))?;
-            if let Some(relative) = relative {
-                let stamp = Stamp::of(&metadata);
-                note_file(transaction, root, &relative, stamp, millis(now))?;
-                note_proof(transaction, root, &relative, attempt.origin, digests, now)?;
-            }
-            Ok(())
-        })
+        let place = self.place();
+        self.write(|transaction| record(transaction, &place, attempt, digests, now))
     }
 
     /// Records that a file could not be had. That it was had before is not forgotten: the digest stays.
     pub fn record_failure(
         &mut self,
-        attempt: &Attempt<'_>,
+        attempt: &Attempt,
         trouble: &Trouble,
         now: SystemTime,
     ) -> Result<(), Error> {
-        self.write(|transaction| {
-            let done = Done {
-                ended: Ended::Failed,
-                digests: None,
-                trouble: Some(trouble),
-            };
-            note(transaction, attempt, &done, millis(now))
-        })
+        self.write(|transaction| record_failure(transaction, attempt, trouble, now))
     }
 
     /// Marks what was fetched and is not where it was put any more, and what is there again. Returns how many changed.
@@ -158,6 +136,56 @@ impl Catalogue {
     }
 }
 
+/// Records a file that was fetched.
+pub(super) fn record(
+    transaction: &Transaction<'_>,
+    place: &Place,
+    attempt: &Attempt,
+    digests: &Digests,
+    now: SystemTime,
+) -> Result<(), Fault> {
+    let done = Done {
+        ended: Ended::Completed,
+        digests: Some(digests),
+        trouble: None,
+    };
+    note(transaction, attempt, &done, millis(now))?;
+    let metadata = fs_err::metadata(&attempt.path)?;
+    // The settings may name the root by a link.
+    let relative = relative(&place.root, &attempt.path).or_else(|| {
+        let real = fs_err::canonicalize(&attempt.path).ok()?;
+        relative(&place.root, &real)
+    });
+    if let Some(relative) = relative {
+        let stamp = Stamp::of(&metadata);
+        note_file(transaction, place.number, &relative, stamp, millis(now))?;
+        note_proof(
+            transaction,
+            place.number,
+            &relative,
+            attempt.origin,
+            digests,
+            now,
+        )?;
+    }
+    Ok(())
+}
+
+/// Records an attempt that failed.
+pub(super) fn record_failure(
+    transaction: &Transaction<'_>,
+    attempt: &Attempt,
+    trouble: &Trouble,
+    now: SystemTime,
+) -> Result<(), Fault> {
+    let done = Done {
+        ended: Ended::Failed,
+        digests: None,
+        trouble: Some(trouble),
+    };
+    note(transaction, attempt, &done, millis(now))
+}
+
 struct Done<'a> {
     ended: Ended,
     digests: Option<&'a Digests>,
@@ -166,7 +194,7 @@ struct Done<'a> {
 
 fn note(
     transaction: &Transaction<'_>,
-    attempt: &Attempt<'_>,
+    attempt: &Attempt,
     done: &Done<'_>,
     now: i64,
 ) -> Result<(), Fault> {

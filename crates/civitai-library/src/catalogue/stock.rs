@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use civitai_download::digest::Digests;
 use rusqlite::{Connection, Transaction, params};
 
-use super::entry::Stamp;
+use super::entry::{Entry, Stamp};
 use super::{Catalogue, Error, Fault, millis};
 use crate::scan::{Seen, Walk};
 
@@ -106,6 +106,31 @@ impl Catalogue {
                     stamp.device.cast_signed(),
                 ])?;
             }
+            Ok(())
+        })
+    }
+}
+
+impl Catalogue {
+    /// Notes that a file is again what its digests say, and so are the links to it that were known.
+    pub(crate) fn note_repaired(&mut self, entry: &Entry, stamp: Stamp) -> Result<(), Error> {
+        let root = self.root_number();
+        let sha256 = entry.digests.as_ref().and_then(|digests| digests.sha256);
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE file SET bytes = ?1, mtime_ns = ?2, inode = ?3, device = ?4, missing = NULL
+                WHERE root = ?5 AND path = ?6
+                OR inode = ?3 AND device = ?4 AND sha256 = ?7",
+                params![
+                    stamp.bytes.cast_signed(),
+                    stamp.mtime_ns,
+                    stamp.inode.cast_signed(),
+                    stamp.device.cast_signed(),
+                    root,
+                    entry.path,
+                    sha256.map(|digest| digest.to_string()),
+                ],
+            )?;
             Ok(())
         })
     }

@@ -9,8 +9,10 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
 use civitai_download::digest::{DigestSet, Digests, hash_file};
+use civitai_download::disk;
 
 use crate::catalogue::{Catalogue, Error, Stamp, Unhashed};
+use crate::trees::Trees;
 
 /// What became of one file.
 #[derive(Debug)]
@@ -37,8 +39,8 @@ pub enum Hashed {
     },
 }
 
-/// Hashes `files` with `workers` threads, writes the digests into the catalogue as they come, and tells of each. Blocks
-/// until all is done, or until `stop` is set and the files that are being read are through.
+/// Hashes `files` with `workers` threads, writes the digests into the catalogue as they come, keeps their hash trees, and
+/// tells of each. Blocks until all is done, or until `stop` is set and the files that are being read are through.
 pub fn hash(
     catalogue: &mut Catalogue,
     files: Vec<Unhashed>,
@@ -47,14 +49,15 @@ pub fn hash(
     mut tell: impl FnMut(Hashed),
 ) -> Result<(), Error> {
     let root = catalogue.root().to_owned();
+    let trees = Trees::of(disk::parent(catalogue.path()));
     let left = Mutex::new(VecDeque::from(files));
     let (sender, results) = mpsc::channel();
     std::thread::scope(|scope| {
         for _ in 0..workers.get() {
-            let (sender, left, root) = (sender.clone(), &left, root.as_path());
+            let (sender, left, root, trees) = (sender.clone(), &left, root.as_path(), &trees);
             scope.spawn(move || {
                 while let Some(file) = next(left, stop) {
-                    let read = read(root, &file);
+                    let read = read(root, trees, &file);
                     // Nobody listens any more when the catalogue has failed.
                     if sender.send((file, read)).is_err() {
                         return;
@@ -80,8 +83,8 @@ fn next(left: &Mutex<VecDeque<Unhashed>>, stop: &AtomicBool) -> Option<Unhashed>
         .pop_front()
 }
 
-/// The digests of a file, if it was the same file all the while.
-fn read(root: &Path, file: &Unhashed) -> io::Result<Option<Digests>> {
+/// The digests of a file, if it was the same file all the while. Its tree is kept by then.
+fn read(root: &Path, trees: &Trees, file: &Unhashed) -> io::Result<Option<Digests>> {
     let path: PathBuf = root.join(&file.path);
     let is_same = |path: &Path| {
         let stamp = Stamp::of(&fs_err::metadata(path)?);
@@ -90,8 +93,14 @@ fn read(root: &Path, file: &Unhashed) -> io::Result<Option<Digests>> {
     if !is_same(&path)? {
         return Ok(None);
     }
-    let digests = hash_file(&path, DigestSet::ALL)?;
-    Ok((is_same(&path)? && digests.bytes == file.stamp.bytes).then_some(digests))
+    let mut digests = hash_file(&path, DigestSet::ALL | DigestSet::TREE)?;
+    if !is_same(&path)? || digests.bytes != file.stamp.bytes {
+        return Ok(None);
+    }
+    if let Some(tree) = digests.tree.take() {
+        trees.keep(&tree)?;
+    }
+    Ok(Some(digests))
 }
 
 type Results = mpsc::Receiver<(Unhashed, io::Result<Option<Digests>>)>;
