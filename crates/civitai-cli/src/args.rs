@@ -18,11 +18,13 @@ use crate::text::{Lang, Message};
 mod bench;
 mod bulk;
 mod from_workflow;
+mod identify;
 mod library;
 
 pub(crate) use self::bench::{AbArgs, BenchAction, BenchArgs};
 pub(crate) use self::bulk::{BulkAction, BulkArgs, BulkRunArgs};
 pub(crate) use self::from_workflow::FromWorkflowArgs;
+pub(crate) use self::identify::IdentifyArgs;
 pub(crate) use self::library::{
     LibraryAction, LibraryArgs, ListArgs, ScanArgs, ShowArgs, VerifyArgs,
 };
@@ -189,6 +191,8 @@ pub(crate) enum Verb {
     Get(GetArgs),
     /// Compute every hash Civitai knows, in one read of each file
     Hash(HashArgs),
+    /// Say what a model file is, by its header alone
+    Identify(IdentifyArgs),
     /// Show a model or a version
     Info(InfoArgs),
     /// See and mend what is on the disk

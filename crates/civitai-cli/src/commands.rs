@@ -10,6 +10,7 @@ pub(crate) mod fetch;
 pub(crate) mod from_workflow;
 pub(crate) mod get;
 pub(crate) mod hash;
+pub(crate) mod identify;
 pub(crate) mod info;
 pub(crate) mod library;
 pub(crate) mod login;

@@ -139,6 +139,7 @@ fn run_with(verb: Verb, session: &Session) -> Outcome {
         }
         Verb::Get(args) => with_runtime(session, commands::get::run(args, session)),
         Verb::Hash(args) => with_runtime(session, commands::hash::run(args, session)),
+        Verb::Identify(args) => with_runtime(session, commands::identify::run(args, session)),
         Verb::Info(args) => with_runtime(session, commands::info::run(args, session)),
         Verb::Library(args) => with_runtime(session, commands::library::run(args.action, session)),
         Verb::Login(args) => with_runtime(session, commands::login::login(args, session)),

@@ -2,9 +2,11 @@
 //!
 //! [`Library`] names the three places that everything here works on. The [`catalogue`] knows what is in them.
 //! What a project wants is in its [`manifest`], what that led to in its [`lock`]; [`licence`] says what may be fetched.
+//! [`identify`] tells what a file is by its header alone.
 
 pub mod catalogue;
 pub mod document;
+pub mod identify;
 pub mod layout;
 pub mod licence;
 pub mod lock;

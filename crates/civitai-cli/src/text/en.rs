@@ -372,6 +372,12 @@ pub(super) fn label(label: Label) -> &'static str {
     match label {
         Label::BaseModel => "base model",
         Label::Commercial => "commercial use",
+        Label::Confidence => "confidence",
+        Label::Evidence => "evidence",
+        Label::Family => "family",
+        Label::Format => "format",
+        Label::Precision => "precision",
+        Label::Rank => "rank",
         Label::Creator => "creator",
         Label::Derivatives => "derivatives",
         Label::Disabled => "disabled by the creator",

@@ -176,6 +176,10 @@ const ABOUTS: &[(&str, &str)] = &[
         "hash",
         "Civitai が使うすべてのハッシュを、一度の読み込みで計算します",
     ),
+    (
+        "identify",
+        "モデルファイルが何であるかを、ヘッダーだけから判定します",
+    ),
     ("info", "モデルまたはバージョンを表示します"),
     ("login", "このサイトの API トークンを保存します"),
     ("logout", "保存した API トークンを削除します"),
@@ -356,6 +360,16 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
         "各バージョンの作例画像も N 枚まで取得する",
     ),
     ("hash", "files", "ハッシュを計算するファイル"),
+    (
+        "identify",
+        "files",
+        "ファイル、または diffusers 形式のフォルダー。--header-json では - で標準入力",
+    ),
+    (
+        "identify",
+        "header_json",
+        "JSON に書き出した safetensors のヘッダーとして読む",
+    ),
     (
         "info",
         "link",

@@ -397,6 +397,12 @@ pub(super) fn label(label: Label) -> &'static str {
     match label {
         Label::BaseModel => "ベースモデル",
         Label::Commercial => "商用利用",
+        Label::Confidence => "確からしさ",
+        Label::Evidence => "根拠",
+        Label::Family => "系統",
+        Label::Format => "形式",
+        Label::Precision => "精度",
+        Label::Rank => "ランク",
         Label::Creator => "作者",
         Label::Derivatives => "派生物",
         Label::Disabled => "作者が許可していません",

@@ -1,6 +1,7 @@
 //! The library crate, through what it promises.
 
 mod catalogue;
+mod identify;
 mod scan;
 mod sidecar;
 mod workflow;
