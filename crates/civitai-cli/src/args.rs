@@ -20,6 +20,7 @@ mod bulk;
 mod from_workflow;
 mod identify;
 mod library;
+mod project;
 
 pub(crate) use self::bench::{AbArgs, BenchAction, BenchArgs};
 pub(crate) use self::bulk::{BulkAction, BulkArgs, BulkRunArgs};
@@ -27,6 +28,9 @@ pub(crate) use self::from_workflow::FromWorkflowArgs;
 pub(crate) use self::identify::IdentifyArgs;
 pub(crate) use self::library::{
     LibraryAction, LibraryArgs, ListArgs, ScanArgs, ShowArgs, VerifyArgs,
+};
+pub(crate) use self::project::{
+    AddArgs, ExportArgs, InitArgs, LockArgs, RemoveArgs, SyncArgs, TreeArgs, UpgradeArgs,
 };
 
 /// Find models of Civitai, fetch them, and prove that the bytes are the promised ones.
@@ -171,6 +175,8 @@ pub(crate) fn flags(flag: &str, text: &str, lang: Lang) -> Result<Global, Failur
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Want models in this project, and pin their files
+    Add(Box<AddArgs>),
     /// Measure what settings are worth
     Bench(BenchArgs),
     /// Fetch many links in a job that survives a kill and a reboot
@@ -183,6 +189,8 @@ pub(crate) enum Verb {
     Demo,
     /// Check settings, token, disk and network, and say what to mend
     Doctor(DoctorArgs),
+    /// Write what civitai.lock pins in the form of another tool
+    Export(ExportArgs),
     /// Fetch and prove any address, without Civitai
     Fetch(FetchArgs),
     /// Say which models a workflow or a picture uses, and which of them are missing
@@ -195,20 +203,32 @@ pub(crate) enum Verb {
     Identify(IdentifyArgs),
     /// Show a model or a version
     Info(InfoArgs),
+    /// Make a project of a directory
+    Init(InitArgs),
     /// See and mend what is on the disk
     Library(LibraryArgs),
+    /// Pin the files that civitai.toml wants
+    Lock(LockArgs),
     /// Store an API token for this site
     Login(LoginArgs),
     /// Forget the stored API token
     Logout,
     /// Print the manual page
     Man(ManArgs),
+    /// Want models no more in this project
+    Remove(RemoveArgs),
     /// Say what a link means
     Resolve(ResolveArgs),
     /// Search models
     Search(Box<SearchArgs>),
     /// Run a local imitation of Civitai
     Sim(SimArgs),
+    /// Make the library what civitai.lock says
+    Sync(SyncArgs),
+    /// Show what civitai.lock pins, as a tree
+    Tree(TreeArgs),
+    /// Pin newer versions where civitai.toml allows them, and fetch them
+    Upgrade(UpgradeArgs),
     /// Say whose token is in use
     Whoami,
 }

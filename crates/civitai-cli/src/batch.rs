@@ -3,7 +3,7 @@
 mod record;
 mod report;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -46,11 +46,34 @@ pub(crate) struct Wanted {
     pub(crate) expected: Expected,
     pub(crate) source: Arc<dyn UrlSource>,
     pub(crate) storage: Storage,
+    /// What is settled for a file whose place somebody else has chosen.
+    pub(crate) pinned: Option<Pinned>,
 }
+
+/// A file that goes to its own name or nowhere.
+pub(crate) struct Pinned {
+    /// How it treats what is there.
+    pub(crate) existing: Existing,
+    /// The root of the tree it belongs to.
+    pub(crate) root: PathBuf,
+    /// Where it is written down that it is there.
+    pub(crate) landed: Landed,
+}
+
+/// The paths of files that are in their place.
+pub(crate) type Landed = Arc<Mutex<HashSet<PathBuf>>>;
 
 impl Wanted {
     fn path(&self, name: &FileName) -> PathBuf {
         self.directory.join(name.as_str())
+    }
+
+    /// Notes that the file is in its place.
+    fn landed(&self, path: &Path) {
+        if let Some(pinned) = &self.pinned {
+            let mut landed = pinned.landed.lock().unwrap_or_else(PoisonError::into_inner);
+            landed.insert(path.to_owned());
+        }
     }
 }
 
@@ -202,6 +225,7 @@ impl<'a> Batch<'a> {
                     _ if self.rules.dry_run => None,
                     Standing::There(fetched) => {
                         self.records.found(&wanted, &fetched);
+                        wanted.landed(&fetched.path);
                         self.report.file(&FileLine::fetched(&wanted, &fetched));
                         None
                     }
@@ -227,7 +251,7 @@ impl<'a> Batch<'a> {
         if let Some(found) = self.try_name(wanted, &wanted.name, claim, looked) {
             return found;
         }
-        if let Some(id) = wanted.ids.file_id {
+        if let (Some(id), None) = (wanted.ids.file_id, &wanted.pinned) {
             let name = wanted.name.with_id(id.into());
             let claim = self.claim(wanted, &name);
             let transfer = matches!(claim, Claim::Ours)
@@ -311,7 +335,10 @@ impl<'a> Batch<'a> {
             self.guard.ended(taken, &result, requests).await;
             drop(lane);
             let error = match result {
-                Ok(fetched) => break FileLine::fetched(&wanted, &fetched),
+                Ok(fetched) => {
+                    wanted.landed(&fetched.path);
+                    break FileLine::fetched(&wanted, &fetched);
+                }
                 Err(error) => error,
             };
             match self.bear(&error).await {
@@ -379,6 +406,7 @@ impl<'a> Batch<'a> {
                 Connections::AtMost(1),
             ),
         };
+        let pinned = wanted.pinned.as_ref();
         let target =
             Target::new(path, wanted.identity.clone()).with_expected(wanted.expected.clone());
         let transfer = Transfer::new(storage, Arc::clone(&wanted.source), target)
@@ -386,10 +414,10 @@ impl<'a> Batch<'a> {
             .mode(mode)
             .connections(connections)
             .retry(network::retry(settings).with_max_elapsed(std::time::Duration::MAX))
-            .existing(self.rules.existing)
+            .existing(pinned.map_or(self.rules.existing, |pinned| pinned.existing))
             .unproved(self.rules.unproved)
             .wait(self.rules.wait)
-            .quarantine_root(&wanted.directory)
+            .quarantine_root(pinned.map_or(&wanted.directory, |pinned| &pinned.root))
             .commits(&self.commits);
         let transfer = self.records.hook(wanted, transfer);
         match &self.limit {

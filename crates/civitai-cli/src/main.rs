@@ -3,6 +3,7 @@
 mod args;
 mod batch;
 mod commands;
+mod consent;
 mod emergency;
 mod exit;
 mod failure;

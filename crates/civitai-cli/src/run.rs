@@ -130,9 +130,11 @@ fn dispatch(
 fn run_with(verb: Verb, session: &Session) -> Outcome {
     session.emergency.refuse()?;
     match verb {
+        Verb::Add(args) => with_runtime(session, commands::add::run(*args, session)),
         Verb::Bench(args) => with_runtime(session, commands::bench::run(args, session)),
         Verb::Bulk(args) => with_runtime(session, commands::bulk::run(args.action, session)),
         Verb::Demo => with_runtime(session, commands::demo::run(session)),
+        Verb::Export(args) => commands::export::run(&args, session),
         Verb::Fetch(args) => with_runtime(session, commands::fetch::run(args, session)),
         Verb::FromWorkflow(args) => {
             with_runtime(session, commands::from_workflow::run(args, session))
@@ -140,13 +142,19 @@ fn run_with(verb: Verb, session: &Session) -> Outcome {
         Verb::Get(args) => with_runtime(session, commands::get::run(args, session)),
         Verb::Hash(args) => with_runtime(session, commands::hash::run(args, session)),
         Verb::Identify(args) => with_runtime(session, commands::identify::run(args, session)),
+        Verb::Init(args) => commands::init::run(args, session),
         Verb::Info(args) => with_runtime(session, commands::info::run(args, session)),
         Verb::Library(args) => with_runtime(session, commands::library::run(args.action, session)),
+        Verb::Lock(args) => with_runtime(session, commands::lock::run(args, session)),
         Verb::Login(args) => with_runtime(session, commands::login::login(args, session)),
         Verb::Logout => commands::login::logout(session),
+        Verb::Remove(args) => commands::remove::run(&args, session),
         Verb::Resolve(args) => with_runtime(session, commands::resolve::run(&args, session)),
         Verb::Search(args) => with_runtime(session, commands::search::run(*args, session)),
         Verb::Sim(args) => with_runtime(session, commands::sim::run(args, session)),
+        Verb::Sync(args) => with_runtime(session, commands::sync::run(args, session)),
+        Verb::Tree(args) => commands::tree::run(args, session),
+        Verb::Upgrade(args) => with_runtime(session, commands::upgrade::run(args, session)),
         Verb::Whoami => with_runtime(session, commands::login::whoami(session)),
         Verb::Completions(_) | Verb::Config(_) | Verb::Doctor(_) | Verb::Man(_) => {
             unreachable!("these were run before the settings were judged")

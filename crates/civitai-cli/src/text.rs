@@ -8,6 +8,7 @@ mod help;
 mod ja;
 mod library;
 mod measure;
+mod project;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub(crate) use flow::{Flow, flow_heads, status_word};
 pub(crate) use help::{misuse, translate_help};
 pub(crate) use library::Library;
 pub(crate) use measure::{Heading, Measure, Verdict, ratio, seconds};
+pub(crate) use project::Project;
 
 /// A language messages exist in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -225,6 +227,8 @@ pub(crate) enum Message {
     },
     /// About measurements.
     Measure(Measure),
+    /// About the manifest, the lock and what they lead to.
+    Project(Project),
     ModelArchived,
     NameTaken {
         path: PathBuf,
@@ -367,6 +371,8 @@ pub(crate) enum Hint {
     OtherName,
     /// About the library.
     Library(Library),
+    /// About the manifest, the lock and what they lead to.
+    Project(Project),
     /// Two tokens confuse whoever looks for the reason of a refusal.
     OneToken,
     /// The verb that lists many models.
@@ -420,6 +426,7 @@ pub(crate) enum Label {
     Job,
     Level,
     Licence,
+    Missing,
     Model,
     Name,
     No,

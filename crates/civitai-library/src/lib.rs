@@ -3,6 +3,8 @@
 //! [`Library`] names the three places that everything here works on. The [`catalogue`] knows what is in them.
 //! What a project wants is in its [`manifest`], what that led to in its [`lock`]; [`licence`] says what may be fetched.
 //! [`identify`] tells what a file is by its header alone.
+//! What a project wants is in its [`manifest`], what that led to ([`resolve`]) in its [`lock`], and [`sync`] makes the
+//! library so; [`licence`] says what may be fetched.
 
 pub mod catalogue;
 pub mod document;
@@ -12,9 +14,13 @@ pub mod licence;
 pub mod lock;
 pub mod manifest;
 pub mod path;
+pub mod project;
+pub mod relock;
 pub mod repair;
+pub mod resolve;
 pub mod scan;
 pub mod sidecar;
+pub mod sync;
 pub mod trees;
 pub mod verify;
 pub mod workflow;

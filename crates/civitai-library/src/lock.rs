@@ -3,6 +3,7 @@
 //! One block a file, sorted by path, so that changes to different files merge by themselves. Nothing in it depends on when
 //! or where it was made: the same wishes and the same answers give the same bytes. `docs/manifest.md` describes every key.
 
+pub mod export;
 mod read;
 mod write;
 
@@ -22,13 +23,13 @@ use crate::path::LibraryPath;
 pub const LOCK: &str = "civitai.lock";
 
 /// The files that a project's wishes have led to, sorted by path.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lock {
     files: Vec<Locked>,
 }
 
 /// One file that is wanted, exactly.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locked {
     /// Where it belongs in the library.
     pub path: LibraryPath,
@@ -53,7 +54,7 @@ pub struct Locked {
 }
 
 /// What the site said of a file when it was locked.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// The type of the model.
     pub model_type: Option<ModelType>,
@@ -78,7 +79,7 @@ pub struct About {
 }
 
 /// How a lock falls short of a manifest.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Drift {
     /// Wishes for which nothing is locked.
     pub missing: Vec<Want>,
@@ -169,9 +170,15 @@ impl Locked {
         }
     }
 
-    /// Returns the name of the content across runs and machines.
+    /// Returns the name of the file of the site across runs and machines.
     pub fn identity(&self) -> String {
         format!("civitai:{}:{}", self.version, self.file)
+    }
+
+    /// Returns what names the content: its digest, or the file of the site where no digest is promised.
+    pub(crate) fn content(&self) -> String {
+        let digest = self.sha256.or(self.blake3);
+        digest.map_or_else(|| self.identity(), |digest| digest.to_string())
     }
 }
 

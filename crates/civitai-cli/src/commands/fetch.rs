@@ -122,6 +122,7 @@ impl<'a> Fetcher<'a> {
             expected: row.expected,
             source: Arc::new(source),
             storage,
+            pinned: None,
         })
     }
 

@@ -324,6 +324,8 @@ impl Finder {
     }
 
     fn wanted(&self, text: &str, model: Option<ModelId>, version: &Version, file: &File) -> Wanted {
+        let request = FileRequest::new(version, file);
+        let alternative = request.alternative(file);
         Wanted {
             item: None,
             link: text.to_owned(),
@@ -336,8 +338,9 @@ impl Finder {
             name: FileName::clean(file.display_name(), &file.id.to_string()),
             identity: format!("civitai:{}:{}", version.id, file.id),
             expected: expected(file),
-            source: lease(self.client.clone(), version, file),
+            source: lease(self.client.clone(), request, alternative),
             storage: self.storage.clone(),
+            pinned: None,
         }
     }
 }
@@ -417,9 +420,11 @@ fn expected(file: &File) -> Expected {
 }
 
 /// A lease is one exchange with the site; the transfer owns the retries.
-fn lease(client: Client, version: &Version, file: &File) -> Arc<dyn UrlSource> {
-    let request = FileRequest::new(version, file);
-    let alternative = request.alternative(file);
+pub(crate) fn lease(
+    client: Client,
+    request: FileRequest,
+    alternative: Option<FileRequest>,
+) -> Arc<dyn UrlSource> {
     Arc::new(source_fn(move || {
         let (client, request, alternative) = (client.clone(), request.clone(), alternative.clone());
         async move { exchange(&client, &request, alternative.as_ref()).await }

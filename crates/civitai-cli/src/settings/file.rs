@@ -204,7 +204,7 @@ fn spelled(table: &Table, key: Key) -> String {
 }
 
 /// Tables of a project that other verbs read.
-const LATER_TABLES: &[&str] = &["library", "model"];
+const LATER_TABLES: &[&str] = &["library", "model", "policy"];
 
 /// Tables that promise protection nothing here gives yet: going on as if they were not there would be a lie.
-const UNAPPLIED_TABLES: &[&str] = &["policy", "scan"];
+const UNAPPLIED_TABLES: &[&str] = &["scan"];

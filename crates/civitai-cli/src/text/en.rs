@@ -125,6 +125,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::LoggedOut { site } => format!("the token for {site} is forgotten"),
         Message::ManyModels { link } => format!("{link} means many models, not one"),
         Message::Measure(measure) => measure.say(Lang::En),
+        Message::Project(project) => project.say(Lang::En),
         Message::ModelArchived => "the model is archived and cannot be downloaded".to_owned(),
         Message::NameTaken { path } => {
             format!("a different file is already at {}", path.display())
@@ -288,6 +289,7 @@ pub(super) fn hint(hint: &Hint) -> String {
     let text = match hint {
         Hint::Bulk(bulk) => return bulk.say(Lang::En),
         Hint::Library(library) => return library.say(Lang::En),
+        Hint::Project(project) => return project.say(Lang::En),
         Hint::DidYouMean(word) => return format!("did you mean `{word}`?"),
         Hint::ComeBackIn(wait) => {
             return format!("come back in {}, or raise --max-wait", span(*wait));
@@ -392,6 +394,7 @@ pub(super) fn label(label: Label) -> &'static str {
         Label::Job => "job",
         Label::Level => "level",
         Label::Licence => "licence",
+        Label::Missing => "missing",
         Label::Model => "model",
         Label::Name => "name",
         Label::No => "no",

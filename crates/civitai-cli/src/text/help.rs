@@ -2,6 +2,7 @@
 
 mod flow;
 mod library;
+mod project;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, Command};
@@ -91,7 +92,7 @@ fn about(path: &str) -> Option<&'static str> {
     if path == "help" || path.ends_with(" help") {
         return Some("このヘルプ、またはコマンドのヘルプを表示します");
     }
-    let all = [ABOUTS, flow::ABOUTS, library::ABOUTS]
+    let all = [ABOUTS, flow::ABOUTS, library::ABOUTS, project::ABOUTS]
         .into_iter()
         .flatten();
     all.copied()
@@ -102,9 +103,14 @@ fn about(path: &str) -> Option<&'static str> {
 /// The text for an argument: one of this command alone, else the one all commands share.
 fn argument(path: &str, id: &str) -> Option<&'static str> {
     let find = |wanted: &str| {
-        let all = [ARGUMENTS, flow::ARGUMENTS, library::ARGUMENTS]
-            .into_iter()
-            .flatten();
+        let all = [
+            ARGUMENTS,
+            flow::ARGUMENTS,
+            library::ARGUMENTS,
+            project::ARGUMENTS,
+        ]
+        .into_iter()
+        .flatten();
         all.copied()
             .find(|(verb, name, _)| *verb == wanted && *name == id)
     };

@@ -99,6 +99,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::LoggedOut { site } => format!("{site} のトークンを削除しました"),
         Message::ManyModels { link } => format!("{link} は一つのモデルではなく、複数のモデルを指します"),
         Message::Measure(measure) => measure.say(Lang::Ja),
+        Message::Project(project) => project.say(Lang::Ja),
         Message::ModelArchived => "モデルはアーカイブされており、ダウンロードできません".to_owned(),
         Message::NameTaken { path } => format!("{} には別のファイルがあります", path.display()),
         Message::NoCertificate { path } => format!("{} に証明書がありません", path.display()),
@@ -306,6 +307,7 @@ pub(super) fn hint(hint: &Hint) -> String {
     let text = match hint {
         Hint::Bulk(bulk) => return bulk.say(Lang::Ja),
         Hint::Library(library) => return library.say(Lang::Ja),
+        Hint::Project(project) => return project.say(Lang::Ja),
         Hint::DidYouMean(word) => return format!("`{word}` のことですか?"),
         Hint::ComeBackIn(wait) => {
             return format!(
@@ -417,6 +419,7 @@ pub(super) fn label(label: Label) -> &'static str {
         Label::Job => "ジョブ",
         Label::Level => "レベル",
         Label::Licence => "ライセンス",
+        Label::Missing => "未取得",
         Label::Model => "モデル",
         Label::Name => "名前",
         Label::No => "不可",

@@ -113,19 +113,22 @@ fn licence(licence: &Licence) -> Option<Value> {
     if licence.is_unknown() {
         return None;
     }
-    let mut table = InlineTable::new();
-    let mut switch = |key: &str, given: Option<bool>| {
-        if let Some(given) = given {
-            table.insert(key, given.into());
-        }
-    };
-    switch("allowNoCredit", licence.no_credit);
-    switch("allowDerivatives", licence.derivatives);
-    switch("allowDifferentLicense", licence.different_license);
-    if let Some(uses) = &licence.commercial_use {
-        let uses: Array = uses.iter().map(CommercialUse::as_str).collect();
-        table.insert("allowCommercialUse", uses.into());
-    }
+    let uses = licence.commercial_use.as_ref();
+    let uses =
+        uses.map(|uses| Value::from(uses.iter().map(CommercialUse::as_str).collect::<Array>()));
+    let fields = [
+        ("allowNoCredit", licence.no_credit.map(Value::from)),
+        ("allowCommercialUse", uses),
+        ("allowDerivatives", licence.derivatives.map(Value::from)),
+        (
+            "allowDifferentLicense",
+            licence.different_license.map(Value::from),
+        ),
+    ];
+    let told = fields.into_iter();
+    let table: InlineTable = told
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
     Some(table.into())
 }
 

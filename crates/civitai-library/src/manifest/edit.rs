@@ -8,6 +8,7 @@ use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, Value};
 
 use super::{Manifest, Want};
 use crate::document::{BadFile, ReadError, Source, load, with_line_ends_of};
+use crate::resolve::one_line;
 
 /// A manifest while it is changed.
 #[derive(Debug)]
@@ -71,6 +72,7 @@ impl Draft {
                 let mut table = Table::new();
                 rewrite(&mut table, &want);
                 remark(&mut table, title);
+                self.take_trailing(&mut table);
                 self.tables().push(table);
                 self.wants.push(want);
                 Change::Added
@@ -119,6 +121,16 @@ impl Draft {
         let item = item.or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
         item.as_array_of_tables_mut()
             .expect("the manifest was read before, and `model` is a list of tables")
+    }
+
+    /// Comments at the end of the file stay where they are: before what comes behind them.
+    fn take_trailing(&mut self, table: &mut Table) {
+        let trailing = self.document.trailing().as_str().unwrap_or_default();
+        if trailing.contains('#') {
+            let comments = format!("{}\n\n", trailing.trim_end());
+            table.decor_mut().set_prefix(comments);
+            self.document.set_trailing("");
+        }
     }
 
     /// Gives a comment that is not about one wish to what follows.
@@ -185,16 +197,11 @@ fn is_same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// Writes what a link means beside it. Titles come from strangers: one line, nothing invisible.
+/// Writes what a link means beside it.
 fn remark(table: &mut Table, title: &str) {
-    let shown: String = title
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .filter(|c| !civitai_api::link::is_hostile(*c))
-        .take(80)
-        .collect();
-    if let (false, Some(Item::Value(link))) = (shown.trim().is_empty(), table.get_mut("link")) {
-        link.decor_mut().set_suffix(format!(" # {}", shown.trim()));
+    let title = one_line(title);
+    if let (false, Some(Item::Value(link))) = (title.is_empty(), table.get_mut("link")) {
+        link.decor_mut().set_suffix(format!(" # {title}"));
     }
 }
 
@@ -263,6 +270,19 @@ pickle = \"refuse\"
             &format!("link = \"model:2\"\n{new}"),
         );
         assert_eq!(draft.text(), expected);
+    }
+
+    #[test]
+    fn comments_at_the_end_stay_before_what_is_new() {
+        let text = "[policy]\npickle = \"allow\"\n# derivatives = true\n";
+        let mut draft = draft(text);
+        draft.put(Want::new("model:3"), None, "");
+        assert_eq!(
+            draft.text(),
+            format!("{text}\n[[model]]\nlink = \"model:3\"\n")
+        );
+        draft.take(vec![0]);
+        assert!(draft.text().starts_with(text), "{}", draft.text());
     }
 
     #[test]

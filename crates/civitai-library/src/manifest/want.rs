@@ -169,6 +169,16 @@ impl Rule {
     }
 }
 
+/// The rule as the manifest writes it.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.value() {
+            Some(value) => f.pad(value.to_string().trim()),
+            None => f.pad("\"default\""),
+        }
+    }
+}
+
 impl Range {
     /// All versions for the same base model.
     pub fn same_base() -> Self {
