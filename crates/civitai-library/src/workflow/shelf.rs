@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use civitai_api::{HashKey, HashKind, ModelId, ModelType, VersionId};
+use civitai_api::{FileId, HashKey, HashKind, ModelId, ModelType, VersionId};
 use civitai_download::digest::Digests;
 use walkdir::WalkDir;
 
@@ -47,6 +47,8 @@ pub struct Candidate {
     pub model: Option<ModelId>,
     /// The version on the site, if that is known.
     pub version: Option<VersionId>,
+    /// The file of the version that is meant, if it is not the one that the site serves by itself.
+    pub file: Option<FileId>,
     /// What the site calls it.
     pub title: Option<String>,
     /// How sure it is that this is the one, from 0 to 1.
@@ -310,6 +312,7 @@ impl Shelf {
             path: Some(held.path.clone()),
             model: held.model,
             version: held.version,
+            file: None,
             title: None,
             score,
         }

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use civitai_api::{Client, Error, HashKey, HashKind, Model, NsfwLevel, Search, Version, VersionId};
+use civitai_api::{
+    Client, Error, File, HashKey, HashKind, Model, NsfwLevel, Search, Version, VersionId,
+};
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::kind::Kind;
@@ -189,7 +191,10 @@ impl Finding {
     }
 
     fn settle(&mut self, version: &Version, score: f64) {
-        self.suggest([candidate(version, None, score)]);
+        let key = self.reference.hash.as_ref();
+        let files = key.map(|key| key.files_of(version)).unwrap_or_default();
+        let file = files.first().map(|(file, _)| *file);
+        self.suggest([candidate(version, (file, None), score)]);
         if self.status == Status::Unknown {
             self.status = Status::Missing;
         }
@@ -200,32 +205,26 @@ impl Finding {
         let written = self.reference.name.clone().unwrap_or_default();
         for model in models {
             for version in &model.versions {
-                let files = version.files.iter().map(|file| {
-                    let is_same = self
-                        .reference
-                        .hash
-                        .as_ref()
-                        .and_then(|key| key.matches(file))
-                        .is_some();
-                    let is_other = !is_same
-                        && self
-                            .reference
-                            .hash
-                            .as_ref()
-                            .is_some_and(HashKey::is_conclusive);
+                let rated = version.files.iter().map(|file| {
+                    let known = self.reference.hash.as_ref();
+                    let is_same = known.and_then(|key| key.matches(file)).is_some();
                     let by_name =
                         score::of_titles(&written, &file.name, &model.name, &version.name);
                     // The digest that the file names belongs to something else.
-                    if is_other { by_name * 0.6 } else { by_name }
+                    let is_other = !is_same && known.is_some_and(HashKey::is_conclusive);
+                    (if is_other { by_name * 0.6 } else { by_name }, Some(file))
                 });
-                let best = files.fold(
-                    score::of_titles(&written, "", &model.name, &version.name) * 0.9,
-                    f64::max,
-                );
+                let by_title = score::of_titles(&written, "", &model.name, &version.name) * 0.9;
+                let (best, file) = rated.fold((by_title, None), |best, next| {
+                    // Of files of the same name the site's own choice is meant.
+                    let is_better =
+                        next.0 > best.0 || next.0 >= best.0 && next.1.is_some_and(File::is_primary);
+                    if is_better { next } else { best }
+                });
                 if best >= LEAST {
                     let candidate = Candidate {
                         model: Some(model.id),
-                        ..candidate(version, Some(&model.name), best)
+                        ..candidate(version, (file, Some(&model.name)), best)
                     };
                     found.insert(version.id, candidate);
                 }
@@ -280,7 +279,11 @@ fn settle_digest(findings: &mut [&mut Finding], key: &HashKey, version: &Version
     }
 }
 
-fn candidate(version: &Version, model: Option<&str>, score: f64) -> Candidate {
+fn candidate(
+    version: &Version,
+    (file, model): (Option<&File>, Option<&str>),
+    score: f64,
+) -> Candidate {
     let name = version
         .model
         .as_ref()
@@ -290,6 +293,9 @@ fn candidate(version: &Version, model: Option<&str>, score: f64) -> Candidate {
         path: None,
         model: version.owner(),
         version: Some(version.id),
+        file: file
+            .filter(|file| !file.is_primary() && version.files.len() > 1)
+            .map(|file| file.id),
         title: name.map(|name| format!("{name} – {}", version.name)),
         score,
     }

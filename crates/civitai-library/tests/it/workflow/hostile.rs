@@ -1,5 +1,7 @@
 //! Files that are broken, endless or made to harm: an error with its place, never a crash.
 
+use std::error::Error as _;
+
 use civitai_library::workflow::{self, ErrorKind};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -11,7 +13,11 @@ fn error(bytes: &[u8]) -> String {
     let path = folder.file("bad.json", bytes);
     let error = workflow::read(&path).expect_err("it is broken");
     assert_eq!(error.path(), path);
-    error.kind().to_string()
+    let source = error.kind().source().map(ToString::to_string);
+    match source {
+        Some(source) => format!("{}: {source}", error.kind()),
+        None => error.kind().to_string(),
+    }
 }
 
 #[test]
@@ -19,7 +25,7 @@ fn every_error_says_what_is_wrong_and_where() {
     for (bytes, text) in [
         (
             b"{\"nodes\": [\n{]".as_slice(),
-            "the file is no JSON at line 2, column 2",
+            "the file is no JSON: key must be a string at line 2 column 2",
         ),
         (b"", "it holds no workflow and no generation data"),
         (b"{}", "it holds no workflow and no generation data"),
@@ -43,7 +49,7 @@ fn every_error_says_what_is_wrong_and_where() {
     let text = error(&png(&[chunk, (b"IEND", Vec::new())]));
     assert_eq!(
         text,
-        "chunk tEXt \"workflow\" at byte 8 is no JSON at line 1, column 11"
+        "chunk tEXt \"workflow\" at byte 8 is no JSON: EOF while parsing a list at line 1 column 11"
     );
     let missing =
         workflow::read(std::path::Path::new("/nowhere/at all.json")).expect_err("not there");
