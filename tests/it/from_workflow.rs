@@ -172,3 +172,30 @@ fn a_bad_file_is_named_and_the_rest_goes_on() {
     user.run(&["from-workflow", "--offline", &empty.to_string_lossy()])
         .exits(0);
 }
+
+#[test]
+fn what_a_workflow_uses_is_added_to_the_project() {
+    let site = Site::start();
+    let user = User::of(&site);
+    user.write("workflow.json", WORKFLOW);
+    user.run(&["from-workflow", "--add", "workflow.json"])
+        .exits(2);
+    user.run(&["init"]).exits(0);
+    let ran = user
+        .run(&["from-workflow", "--add", "--json", "workflow.json"])
+        .exits(0);
+    assert_eq!(
+        ran.lines().last().map(|line| &line["type"]),
+        Some(&json!("summary"))
+    );
+    let manifest = fs_err::read_to_string(user.path("civitai.toml")).unwrap_or_default();
+    assert!(
+        manifest.contains("1001@10010") && manifest.contains("1002@10020"),
+        "{manifest}"
+    );
+    assert!(user.path("civitai.lock").exists());
+    user.run(&["from-workflow", "--add", "workflow.json"])
+        .exits(0);
+    let again = fs_err::read_to_string(user.path("civitai.toml")).unwrap_or_default();
+    assert_eq!(manifest, again);
+}

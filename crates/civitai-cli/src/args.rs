@@ -493,7 +493,7 @@ pub(crate) struct ResolveArgs {
     pub(crate) online: bool,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct Links {
     /// Link, id, URN or hash; @FILE or - for a list of them
     #[arg(required = true, value_name = "LINK", allow_hyphen_values = false)]

@@ -13,6 +13,9 @@ pub(crate) struct FromWorkflowArgs {
         help = "Workflow of ComfyUI or InvokeAI, picture (PNG, JPEG, WebP) or text with generation data"
     )]
     pub(crate) files: Vec<PathBuf>,
+    /// Add the models that are known to civitai.toml and civitai.lock
+    #[arg(long, conflicts_with = "offline")]
+    pub(crate) add: bool,
     /// Compare with the library only, and ask the site nothing
     #[arg(long)]
     pub(crate) offline: bool,

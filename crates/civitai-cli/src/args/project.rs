@@ -13,7 +13,7 @@ pub(crate) struct InitArgs {
     pub(crate) directory: Option<PathBuf>,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct AddArgs {
     #[command(flatten)]
     pub(crate) links: Links,

@@ -20,13 +20,25 @@ use crate::settings::{Key, Origin};
 use crate::text::{self, Message};
 
 pub(crate) async fn run(args: AddArgs, session: &Session) -> Outcome {
+    let exits = all(&args, session).await?;
+    let printer = &session.printer;
+    if printer.is_json() {
+        let failed = exits.iter().filter(|exit| **exit != Exit::Done).count();
+        let line = json!({ "count": exits.len() - failed, "failed": failed });
+        printer.record("summary", &line)?;
+    }
+    Ok(Exit::of_items(&exits))
+}
+
+/// Adds every link and tells what became of each.
+pub(crate) async fn all(args: &AddArgs, session: &Session) -> Result<Vec<Exit>, Failure> {
     let found = project::find(session)?;
     let entries = links::expand(
         &args.links.links,
         &session.settings.base_url,
         session.printer.lang(),
     );
-    let wish = Wish::new(&args, session, entries.len())?;
+    let wish = Wish::new(args, session, entries.len())?;
     let _held = project::hold(&found)?;
     let manifest = project::manifest(&found)?;
     let draft = found.draft().map_err(|error| project::unreadable(&error))?;
@@ -46,15 +58,12 @@ pub(crate) async fn run(args: AddArgs, session: &Session) -> Outcome {
         adding.draft.save().map_err(|error| Failure::io(&error))?;
         project::save(&found, &adding.lock()?)?;
     }
-    let printer = &session.printer;
-    if printer.is_json() {
-        let failed = exits.iter().filter(|exit| **exit != Exit::Done).count();
-        let line = json!({ "count": exits.len() - failed, "failed": failed });
-        printer.record("summary", &line)?;
-    } else if exits.contains(&Exit::Done) && !args.dry_run {
-        printer.say(&Message::Project(text::Project::SyncNow));
+    if exits.contains(&Exit::Done) && !args.dry_run && !session.printer.is_json() {
+        session
+            .printer
+            .say(&Message::Project(text::Project::SyncNow));
     }
-    Ok(Exit::of_items(&exits))
+    Ok(exits)
 }
 
 /// What the flags say of every wish.

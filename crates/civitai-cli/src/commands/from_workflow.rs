@@ -8,8 +8,8 @@ use civitai_library::workflow::{
 };
 use serde_json::{Value, json};
 
-use super::library;
-use crate::args::FromWorkflowArgs;
+use super::{add, library};
+use crate::args::{AddArgs, FromWorkflowArgs, Links};
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::network;
@@ -19,10 +19,15 @@ use crate::table::{self, Column};
 use crate::text::{Flow, Message, flow_heads, status_word};
 
 pub(crate) async fn run(args: FromWorkflowArgs, session: &Session) -> Outcome {
+    let FromWorkflowArgs {
+        files,
+        add,
+        offline,
+    } = args;
     let place = library::of(session)?;
-    let files = library::blocking(session, move || look(args.files, &place)).await??;
+    let files = library::blocking(session, move || look(files, &place)).await??;
     let (mut files, mut findings) = apart(files);
-    let asked = if args.offline {
+    let asked = if offline {
         None
     } else {
         Some(ask(&mut findings, session).await?)
@@ -33,10 +38,13 @@ pub(crate) async fn run(args: FromWorkflowArgs, session: &Session) -> Outcome {
             known.push(finding);
         }
     }
-    let outcomes: Vec<Exit> = files.iter().map(|(_, file)| exit(file)).collect();
+    let mut outcomes: Vec<Exit> = files.iter().map(|(_, file)| exit(file)).collect();
     session.end_monitor();
     for (path, file) in &files {
         print(path, file, session)?;
+    }
+    if add {
+        outcomes.extend(add_all(&files, session).await?);
     }
     sum(&files, online, session)?;
     Ok(Exit::of_items(&outcomes))
@@ -106,6 +114,51 @@ fn tell(asked: &Asked, session: &Session) -> bool {
             .warn(&Message::Flow(Flow::NotSearched { names }));
     }
     asked.error.is_none() && asked.skipped == 0
+}
+
+/// Adds to the project what is sure enough to be fetched, each once.
+async fn add_all(files: &[File], session: &Session) -> Result<Vec<Exit>, Failure> {
+    let findings = files
+        .iter()
+        .filter_map(|(_, file)| file.as_ref().ok())
+        .flatten();
+    let mut links = Vec::new();
+    let mut left_out = 0;
+    for finding in findings.filter(|finding| finding.reference.activity == Activity::Active) {
+        match finding.choice().and_then(link) {
+            Some(link) if !links.contains(&link) => links.push(link),
+            Some(_) => {}
+            None => left_out += 1,
+        }
+    }
+    let exits = if links.is_empty() {
+        Vec::new()
+    } else {
+        let args = AddArgs {
+            links: Links { links },
+            ..AddArgs::default()
+        };
+        add::all(&args, session).await?
+    };
+    if left_out > 0 {
+        let references = left_out;
+        session
+            .printer
+            .say(&Message::Flow(Flow::LeftOut { references }));
+    }
+    Ok(exits)
+}
+
+/// A link to a candidate, and to the very file where it is not the one that the site serves by itself.
+fn link(candidate: &Candidate) -> Option<String> {
+    let (model, version) = (candidate.model, candidate.version?);
+    Some(match (model, candidate.file) {
+        (Some(model), Some(file)) => {
+            format!("urn:air:other:unknown:civitai:{model}@{version}+{file}")
+        }
+        (Some(model), None) => format!("{model}@{version}"),
+        (None, _) => format!("version:{version}"),
+    })
 }
 
 fn exit(file: &Result<Vec<Finding>, Failure>) -> Exit {

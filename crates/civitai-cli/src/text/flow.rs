@@ -7,6 +7,8 @@ use super::Lang;
 /// A sentence about references.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Flow {
+    /// What was too uncertain to be added.
+    LeftOut { references: usize },
     /// A file that names no models.
     NoReferences { path: String },
     /// Names that were not searched for.
@@ -33,6 +35,9 @@ impl Flow {
 
     fn en(&self) -> String {
         match self {
+            Self::LeftOut { references } => format!(
+                "{references} references were not added, because it is not known which file of the site is meant; add them with `civitai-dl add LINK`"
+            ),
             Self::NoReferences { path } => format!("{path} names no models"),
             Self::NotSearched { names } => {
                 format!("{names} further names were not searched for; give fewer files at a time")
@@ -54,6 +59,9 @@ impl Flow {
 
     fn ja(&self) -> String {
         match self {
+            Self::LeftOut { references } => format!(
+                "サイトのどのファイルか特定できない参照 {references} 件は追加していません。`civitai-dl add LINK` で追加できます"
+            ),
             Self::NoReferences { path } => format!("{path} はモデルを使っていません"),
             Self::NotSearched { names } => {
                 format!(

@@ -68,6 +68,13 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Returns the candidate that is sure enough to act on, if the site has it.
+    pub fn choice(&self) -> Option<&Candidate> {
+        let is_told = matches!(self.status, Status::Missing | Status::Present);
+        let best = self.candidates.first().filter(|_| is_told)?;
+        (best.score >= score::GOOD && best.version.is_some()).then_some(best)
+    }
+
     /// Adds candidates and keeps the best.
     pub(super) fn suggest(&mut self, candidates: impl IntoIterator<Item = Candidate>) {
         self.candidates.extend(candidates);

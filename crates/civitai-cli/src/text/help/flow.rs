@@ -13,6 +13,11 @@ pub(super) const ARGUMENTS: &[(&str, &str, &str)] = &[
     ),
     (
         "from-workflow",
+        "add",
+        "特定できたモデルを civitai.toml と civitai.lock に追加します",
+    ),
+    (
+        "from-workflow",
         "offline",
         "ライブラリとだけ照合し、サイトには問い合わせません",
     ),
