@@ -202,8 +202,29 @@ pub(crate) fn boot_id() -> Option<String> {
     BOOT.get_or_init(read).clone()
 }
 
+/// Locks a file against other processes, for as long as it is open.
+///
+/// # Errors
+/// `Locked` while another has it.
+pub(crate) fn lock(file: &File) -> Result<(), Error> {
+    match file.file().try_lock() {
+        Ok(()) => Ok(()),
+        Err(std::fs::TryLockError::WouldBlock) => Err(ErrorKind::Locked {
+            path: file.path().to_owned(),
+            holder: lock_holder(file),
+        }
+        .into()),
+        // Some network disks have no locks; a lone process is the usual case there.
+        Err(std::fs::TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+            tracing::warn!(path = %file.path().display(), "this volume has no file locks");
+            Ok(())
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
 /// The process that holds the lock of a file, where the kernel says so. By the time it is known it may be another.
-pub(crate) fn lock_holder(file: &File) -> Option<u32> {
+fn lock_holder(file: &File) -> Option<u32> {
     let file = file.metadata().ok()?;
     let (major, minor) = (rustix::fs::major(file.dev()), rustix::fs::minor(file.dev()));
     let place = format!("{major:02x}:{minor:02x}:{}", file.ino());

@@ -19,11 +19,15 @@
 //! the first of them nothing is claimed that a power cut could make untrue, and the log itself may still be lost: a file
 //! that is complete before then costs no flush but its own.
 //!
-//! While a process works it holds the journal's advisory lock; the journal is removed before the lock is let go.
+//! While a process works it holds the advisory locks of the journal and of the part file; the journal is removed before
+//! they are let go. The journal of a small file stays in memory until it has something to claim: a file that is there
+//! in a moment needs none, and creating and removing a second file costs more than its bytes. Until then the lock of
+//! the part file alone keeps others away, and a kill costs what came of a small file.
 
 use std::io::{self, BufRead as _, BufReader, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use fs_err::File;
 use serde::{Deserialize, Serialize};
@@ -121,7 +125,11 @@ impl Claims {
 /// The open and locked log.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    file: File,
+    path: PathBuf,
+    /// Absent while it is in memory.
+    file: OnceLock<File>,
+    /// The lines of one that is.
+    lines: Mutex<Vec<u8>>,
     /// Whether the directory is known to name it, on the disk.
     named: AtomicBool,
 }
@@ -137,28 +145,31 @@ impl Journal {
     /// # Errors
     /// `Locked` while another process has it; `Journal` when its first line is whole but not ours to read.
     pub(crate) fn open(path: &Path) -> Result<(Self, Claims), Error> {
-        let file = loop {
-            let file = disk::open(disk::private().append(true).create(true), path)?;
-            lock(&file)?;
-            // The one who held the lock removes the file before letting go; ours may be the removed one.
-            if disk::is_same_file(&file, path)? {
-                break file;
-            }
+        let file = create(path)?;
+        let claims = replay(&file)?;
+        let journal = Self {
+            file: file.into(),
+            ..Self::in_memory(path)
         };
-        let mut journal = Self {
-            file,
-            named: AtomicBool::new(false),
-        };
-        let claims = journal.replay()?;
         Ok((journal, claims))
+    }
+
+    /// A journal for `path` that is created when it is first flushed.
+    pub(crate) fn in_memory(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            file: OnceLock::new(),
+            lines: Mutex::default(),
+            named: AtomicBool::new(false),
+        }
     }
 
     /// A journal to which nothing can be added.
     #[cfg(test)]
     pub(crate) fn read_only(path: &Path) -> io::Result<Self> {
         Ok(Self {
-            file: File::open(path)?,
-            named: AtomicBool::new(true),
+            file: File::open(path)?.into(),
+            ..Self::in_memory(path)
         })
     }
 
@@ -177,82 +188,143 @@ impl Journal {
         })
     }
 
-    /// Adds one line, in the kernel's hands when this returns.
+    /// Adds one line, in the kernel's hands when this returns unless the journal is in memory.
     pub(crate) fn append(&self, record: &Record) -> io::Result<()> {
         let line = encode(record)?;
-        (&self.file).write_all(line.as_bytes())
+        if let Some(mut file) = self.file.get() {
+            return file.write_all(line.as_bytes());
+        }
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut file) = self.file.get() {
+            return file.write_all(line.as_bytes());
+        }
+        lines.extend_from_slice(line.as_bytes());
+        Ok(())
     }
 
     /// Flushes every line to the disk, and the first time also the names of the journal and the part file: nothing
     /// that was claimed before needed them.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()?;
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        let Some(file) = self.put_down()? else {
+            return Ok(());
+        };
+        file.sync_data()?;
         if !self.named.load(Ordering::Acquire) {
-            disk::sync_dir(disk::parent(self.file.path()))?;
+            disk::sync_dir(disk::parent(&self.path))?;
             self.named.store(true, Ordering::Release);
         }
         Ok(())
     }
 
+    /// Whether there is a file of it.
+    pub(crate) fn is_on_disk(&self) -> bool {
+        self.file.get().is_some()
+    }
+
+    /// Creates the file of a journal that is in memory. None while another process has it, which will find the part file
+    /// locked and go away.
+    fn put_down(&self) -> Result<Option<&File>, Error> {
+        if let Some(file) = self.file.get() {
+            return Ok(Some(file));
+        }
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.file.get().is_none() {
+            let file = match create(&self.path) {
+                Err(error) if matches!(error.kind(), ErrorKind::Locked { .. }) => return Ok(None),
+                created => created?,
+            };
+            // What is in it was about a part file that is no more.
+            file.set_len(0)?;
+            (&file).write_all(&lines)?;
+            lines.clear();
+            // Nobody else sets it without the lock on the lines.
+            let _ = self.file.set(file);
+        }
+        Ok(self.file.get())
+    }
+
     /// Keeps room for what a file of `size` bytes will have to say: bytes that have room and cannot be noted have none.
     ///
     /// A file that is there in a moment needs none kept.
-    pub(crate) fn keep_room(&self, size: u64) -> io::Result<()> {
+    pub(crate) fn keep_room(&self, size: u64) -> Result<(), Error> {
         if size < ROOM_FROM {
             return Ok(());
         }
-        disk::keep_room(&self.file, ROOM + size / BYTES_A_BYTE)
+        match self.put_down()? {
+            Some(file) => disk::keep_room(file, ROOM + size / BYTES_A_BYTE)
+                .map_err(|error| Error::on_disk(error, &self.path, size)),
+            None => Ok(()),
+        }
     }
 
     /// Empties the log. True when there was something in it.
     pub(crate) fn clear(&self) -> io::Result<bool> {
-        let had_lines = self.file.metadata()?.len() > 0;
+        let Some(file) = self.file.get() else {
+            return Ok(false);
+        };
+        let had_lines = file.metadata()?.len() > 0;
         if had_lines {
-            self.file.set_len(0)?;
+            file.set_len(0)?;
         }
         Ok(had_lines)
     }
 
     /// Removes the journal; the lock ends with `self`.
     pub(crate) fn remove(&self) -> io::Result<()> {
-        disk::remove_if_there(self.file.path())
+        if self.is_on_disk() {
+            disk::remove_if_there(&self.path)?;
+        }
+        Ok(())
     }
+}
 
-    fn replay(&mut self) -> Result<Claims, Error> {
-        self.file.rewind()?;
-        let boot = disk::boot_id();
-        let mut reader = BufReader::new(&self.file);
-        let mut claims = Claims::default();
-        let mut good = 0;
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let len = io::Read::take(&mut reader, MAX_LINE).read_until(b'\n', &mut line)?;
-            let Some(record) = decode(&line) else { break };
-            if claims.header.is_none() && !matches!(record, Record::Journal(_)) {
-                break;
-            }
-            claims.apply(record, boot.as_deref());
-            good += len as u64;
+/// Opens and locks the file at `path`, creating it if it is not there.
+fn create(path: &Path) -> Result<File, Error> {
+    loop {
+        let file = disk::open(disk::private().append(true).create(true), path)?;
+        disk::lock(&file)?;
+        // The one who held the lock removes the file before letting go; ours may be the removed one.
+        if disk::is_same_file(&file, path)? {
+            return Ok(file);
         }
-        let problem = if good == 0 {
-            first_line_problem(&line)
-        } else {
-            version_problem(&claims)
-        };
-        if let Some(problem) = problem {
-            return Err(ErrorKind::Journal {
-                path: self.file.path().to_owned(),
-                problem,
-            }
-            .into());
-        }
-        if self.file.metadata()?.len() > good {
-            // A torn line without its end would swallow the next one appended.
-            self.file.set_len(good)?;
-        }
-        Ok(claims)
     }
+}
+
+/// What the lines claim. Whatever follows the last whole one is cut off.
+fn replay(mut file: &File) -> Result<Claims, Error> {
+    file.rewind()?;
+    let boot = disk::boot_id();
+    let mut reader = BufReader::new(file);
+    let mut claims = Claims::default();
+    let mut good = 0;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let len = io::Read::take(&mut reader, MAX_LINE).read_until(b'\n', &mut line)?;
+        let Some(record) = decode(&line) else { break };
+        if claims.header.is_none() && !matches!(record, Record::Journal(_)) {
+            break;
+        }
+        claims.apply(record, boot.as_deref());
+        good += len as u64;
+    }
+    let problem = if good == 0 {
+        first_line_problem(&line)
+    } else {
+        version_problem(&claims)
+    };
+    if let Some(problem) = problem {
+        return Err(ErrorKind::Journal {
+            path: file.path().to_owned(),
+            problem,
+        }
+        .into());
+    }
+    if file.metadata()?.len() > good {
+        // A torn line without its end would swallow the next one appended.
+        file.set_len(good)?;
+    }
+    Ok(claims)
 }
 
 /// Why a journal cannot be used.
@@ -281,23 +353,6 @@ fn first_line_problem(line: &[u8]) -> Option<JournalProblem> {
     let torn = line.last() != Some(&b'\n') && line.len() < MAX_HEADER
         || line.iter().all(|byte| *byte == 0);
     (!torn).then_some(JournalProblem::Damaged)
-}
-
-fn lock(file: &File) -> Result<(), Error> {
-    match file.file().try_lock() {
-        Ok(()) => Ok(()),
-        Err(std::fs::TryLockError::WouldBlock) => Err(ErrorKind::Locked {
-            path: file.path().to_owned(),
-            holder: disk::lock_holder(file),
-        }
-        .into()),
-        // Some network disks have no locks; a lone process is the usual case there.
-        Err(std::fs::TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-            tracing::warn!(path = %file.path().display(), "this volume has no file locks");
-            Ok(())
-        }
-        Err(std::fs::TryLockError::Error(error)) => Err(error.into()),
-    }
 }
 
 fn encode(record: &Record) -> io::Result<String> {

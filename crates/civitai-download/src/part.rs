@@ -12,7 +12,7 @@ use fs_err::File;
 
 use crate::disk;
 use crate::error::{Error, ErrorKind};
-use crate::journal::{Header, Journal, Record, Source};
+use crate::journal::{Claims, Header, Journal, Record, Source};
 use crate::queue::is_small;
 use crate::ranges::RangeSet;
 
@@ -28,6 +28,15 @@ pub(crate) struct Part {
     journal: Journal,
     // Never locked while the disk is waited for.
     state: Mutex<State>,
+}
+
+/// When the journal of a part file is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notes {
+    /// Before the first byte comes.
+    AtOnce,
+    /// When there is something to claim; until then a kill costs everything. For files that are there in a moment.
+    OnceNeeded,
 }
 
 #[derive(Debug, Default)]
@@ -48,54 +57,26 @@ impl Part {
     /// Opens what an earlier run left of this file, or begins anew.
     ///
     /// A part file that no journal vouches for, or whose journal is about another file, is begun anew too.
-    pub(crate) fn open(target: &Path, header: &Header) -> Result<Self, Error> {
+    pub(crate) fn open(target: &Path, header: &Header, notes: Notes) -> Result<Self, Error> {
         let path = Self::path_for(target);
-        let (journal, claims) = Journal::open(&Journal::path(&path))?;
-        let resumable = claims.header.as_ref() == Some(header);
-        let existing = if resumable {
-            open_existing(&path)?
-        } else {
-            None
+        let fresh = match notes {
+            Notes::AtOnce => None,
+            Notes::OnceNeeded => begin_alone(&path, header)?,
         };
-        let (data, state) = match existing {
-            Some(data) => {
-                let len = data.metadata()?.len();
-                let size = claims.source.as_ref().and_then(|source| source.size);
-                let occupied = disk::occupied(&data)?;
-                let mut state = State {
-                    is_reserved: size.is_some_and(|size| occupied >= size),
-                    source: claims.source,
-                    written: claims.written,
-                    flushed: claims.flushed,
-                };
-                // What was kept beyond the journal's end has gone with its torn last line.
-                journal.keep_room(size.unwrap_or(0))?;
-                state.written.truncate(len);
-                state.flushed.truncate(len);
-                (data, state)
-            }
-            None => match begin(&path, &journal, header) {
-                Ok(data) => (data, State::default()),
-                Err(error) => {
-                    // It was created to be locked and tells nothing.
-                    if claims.header.is_none() {
-                        journal.remove()?;
-                    }
-                    return Err(error);
-                }
-            },
+        let (data, journal, state) = match fresh {
+            Some((data, journal)) => (data, journal, State::default()),
+            None => take_up(&path, header)?,
         };
         journal.append(&Record::Opened {
             boot: disk::boot_id(),
         })?;
-        let part = Self {
+        Ok(Self {
             path,
             target: target.to_owned(),
             data,
             journal,
             state: Mutex::new(state),
-        };
-        Ok(part)
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -127,9 +108,7 @@ impl Part {
             self.check_space(size)?;
             let is_reserved = disk::preallocate(&self.data, size)
                 .map_err(|error| Error::on_disk(error, &self.target, size))?;
-            self.journal
-                .keep_room(size)
-                .map_err(|error| Error::on_disk(error, &self.target, size))?;
+            self.journal.keep_room(size)?;
             self.state().is_reserved = is_reserved;
         }
         self.journal.append(&Record::Source(source.clone()))?;
@@ -284,27 +263,119 @@ impl Part {
     }
 }
 
+/// Takes up what the journal vouches for, or begins anew.
+fn take_up(path: &Path, header: &Header) -> Result<(File, Journal, State), Error> {
+    let (journal, claims) = Journal::open(&Journal::path(path))?;
+    let had_header = claims.header.is_some();
+    match take_up_with(path, &journal, claims, header) {
+        Ok((data, state)) => Ok((data, journal, state)),
+        Err(error) => {
+            // It was created to be locked and tells nothing.
+            if !had_header {
+                journal.remove()?;
+            }
+            Err(error)
+        }
+    }
+}
+
+fn take_up_with(
+    path: &Path,
+    journal: &Journal,
+    claims: Claims,
+    header: &Header,
+) -> Result<(File, State), Error> {
+    let resumable = claims.header.as_ref() == Some(header);
+    let Some(data) = resumable
+        .then(|| open_existing(path))
+        .transpose()?
+        .flatten()
+    else {
+        return Ok((begin(path, journal, header)?, State::default()));
+    };
+    let len = data.metadata()?.len();
+    let size = claims.source.as_ref().and_then(|source| source.size);
+    let occupied = disk::occupied(&data)?;
+    let mut state = State {
+        is_reserved: size.is_some_and(|size| occupied >= size),
+        source: claims.source,
+        written: claims.written,
+        flushed: claims.flushed,
+    };
+    // What was kept beyond the journal's end has gone with its torn last line.
+    journal.keep_room(size.unwrap_or(0))?;
+    state.written.truncate(len);
+    state.flushed.truncate(len);
+    Ok((data, state))
+}
+
+/// Starts an empty part file with a journal in memory, where nothing of either is there.
+fn begin_alone(path: &Path, header: &Header) -> Result<Option<(File, Journal)>, Error> {
+    let journal = Journal::path(path);
+    if journal.try_exists()? {
+        return Ok(None);
+    }
+    let data = match disk::private().write(true).create_new(true).open(path) {
+        Ok(data) => data,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    // Who came between makes way for itself: then its lock, or its journal, is what decides.
+    match disk::lock(&data) {
+        Ok(()) if disk::is_same_file(&data, path)? => {}
+        Err(error) if !matches!(error.kind(), ErrorKind::Locked { .. }) => return Err(error),
+        _ => return Ok(None),
+    }
+    let journal = Journal::in_memory(&journal);
+    journal.append(&Record::Journal(header.clone()))?;
+    Ok(Some((data, journal)))
+}
+
 /// Starts an empty log and an empty part file. After a power cut either may be missing, since nothing was claimed yet;
 /// but claims about an earlier part file must be gone from the disk before there is another one.
 fn begin(path: &Path, journal: &Journal, header: &Header) -> Result<File, Error> {
-    if path.try_exists()? {
-        tracing::warn!(path = %path.display(), "replacing a part file that belongs to no known download");
-    }
-    disk::make_way(path)?;
     let had_claims = journal.clear()?;
     journal.append(&Record::Journal(header.clone()))?;
-    if had_claims {
-        journal.sync()?;
+    loop {
+        clear_away(path)?;
+        if had_claims {
+            journal.sync()?;
+        }
+        match disk::private().write(true).create_new(true).open(path) {
+            Ok(data) => {
+                disk::lock(&data)?;
+                return Ok(data);
+            }
+            // Of another process, which has the lock or will leave it to us.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error.into()),
+        }
     }
-    Ok(disk::private().write(true).create_new(true).open(path)?)
 }
 
+/// Removes a part file that nobody works on.
+fn clear_away(path: &Path) -> Result<(), Error> {
+    let _old = match open_existing(path) {
+        Ok(Some(old)) => {
+            tracing::warn!(path = %path.display(), "replacing a part file that belongs to no known download");
+            Some(old)
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::Locked { .. }) => return Err(error),
+        // A link, or somebody else's: it is not opened to be removed.
+        Ok(None) | Err(_) => None,
+    };
+    disk::make_way(path)
+}
+
+/// Opens and locks a part file, if it is there.
 fn open_existing(path: &Path) -> Result<Option<File>, Error> {
-    match disk::open(disk::private().write(true), path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.is_absent() => Ok(None),
-        Err(error) => Err(error),
-    }
+    let file = match disk::open(disk::private().write(true), path) {
+        Ok(file) => file,
+        Err(error) if error.is_absent() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    disk::lock(&file)?;
+    Ok(Some(file))
 }
 
 #[cfg(test)]
@@ -315,18 +386,80 @@ mod tests {
     fn claims_that_cannot_be_taken_back_are_not_found_again() {
         let folder = tempfile::tempdir().expect("a folder");
         let target = folder.path().join("x.bin");
-        let header = Header::new("x", None, None);
-        let mut part = Part::open(&target, &header).expect("begun");
+        let mut part = open(&target, Notes::AtOnce).expect("begun");
         part.write(0, &[Bytes::from_static(b"never on the disk")])
             .expect("written");
         let again = |part| {
             drop(part);
-            Part::open(&target, &header).expect("opened").bytes()
+            open(&target, Notes::AtOnce).expect("opened").bytes()
         };
         // A device that cannot be flushed, and a journal that takes no line.
         part.data = File::open("/dev/null").expect("there");
         part.journal = Journal::read_only(&Journal::path(&part.path)).expect("there");
         part.flush().expect_err("nothing can be flushed there");
         assert_eq!(again(part), 0);
+    }
+
+    fn header() -> Header {
+        Header::new("x", None, None)
+    }
+
+    fn open(target: &Path, notes: Notes) -> Result<Part, Error> {
+        Part::open(target, &header(), notes)
+    }
+
+    #[test]
+    fn a_small_file_has_a_journal_once_there_is_something_to_claim() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("x.bin");
+        let journal = Journal::path(&Part::path_for(&target));
+        let part = open(&target, Notes::OnceNeeded).expect("begun");
+        part.write(0, &[Bytes::from_static(b"abc")])
+            .expect("written");
+        assert!(!journal.exists());
+        part.flush().expect("flushed");
+        part.write(3, &[Bytes::from_static(b"de")])
+            .expect("written");
+        assert!(journal.is_file());
+        drop(part);
+        let again = open(&target, Notes::OnceNeeded).expect("taken up");
+        assert_eq!(again.bytes(), 5);
+    }
+
+    #[test]
+    fn what_a_kill_leaves_without_a_journal_is_begun_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("x.bin");
+        fs_err::write(Part::path_for(&target), "whatever").expect("left");
+        let part = open(&target, Notes::OnceNeeded).expect("begun");
+        assert_eq!(part.bytes(), 0);
+        let len = fs_err::metadata(Part::path_for(&target))
+            .expect("there")
+            .len();
+        assert_eq!(len, 0);
+    }
+
+    #[test]
+    fn one_works_on_a_part_file_whoever_has_a_journal() {
+        let both = [Notes::AtOnce, Notes::OnceNeeded];
+        for (first, second) in both
+            .into_iter()
+            .flat_map(|one| both.map(|other| (one, other)))
+        {
+            let folder = tempfile::tempdir().expect("a folder");
+            let target = folder.path().join("x.bin");
+            let part = open(&target, first).expect("begun");
+            part.write(0, &[Bytes::from_static(b"abc")])
+                .expect("written");
+            let error = open(&target, second).expect_err("somebody has it");
+            assert!(
+                matches!(error.kind(), ErrorKind::Locked { .. }),
+                "{first:?} {second:?}: {error}"
+            );
+            part.flush().expect("still ours");
+            drop(part);
+            let part = open(&target, second).expect("it is free");
+            assert_eq!(part.bytes(), 3, "{first:?} {second:?}");
+        }
     }
 }

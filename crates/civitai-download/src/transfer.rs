@@ -19,8 +19,8 @@ use crate::event::{Event, Listener};
 use crate::journal::{Header, Journal};
 use crate::lease::UrlSource;
 use crate::limit::Limit;
-use crate::part::Part;
-use crate::queue::Turn;
+use crate::part::{Notes, Part};
+use crate::queue::{Turn, is_small};
 use crate::storage::Storage;
 use crate::tuning::{Mode, Quality};
 use crate::verify::{Expected, Verified, Warning};
@@ -340,7 +340,12 @@ impl Transfer {
         let mut is_told = false;
         loop {
             let prepare = Arc::clone(this);
+            let naming = match this.target.expected.bytes {
+                Some(bytes) if is_small(bytes) => Some(this.commits.names().await),
+                _ => None,
+            };
             let taken = blocking(move || prepare.prepare()).await;
+            drop(naming);
             let holder = match &taken {
                 Err(error) if this.wait == Wait::UntilFree => match error.kind() {
                     ErrorKind::Locked { holder, .. } => *holder,
@@ -366,7 +371,7 @@ impl Transfer {
         if let Some((digests, warnings)) = self.existing_file()? {
             return Ok(Start::There(digests, warnings));
         }
-        let part = Part::open(target, &self.header())?;
+        let part = Part::open(target, &self.header(), self.notes())?;
         match self.prepare_with(&part) {
             Ok(None) => Ok(Start::Part(part)),
             Ok(Some((digests, warnings))) => Ok(Start::There(digests, warnings)),
@@ -447,6 +452,16 @@ impl Transfer {
     fn header(&self) -> Header {
         let expected = &self.target.expected;
         Header::new(&self.target.identity, expected.sha256, expected.blake3)
+    }
+
+    /// Who records the file may need to hear of it again: then the journal stays until that has succeeded.
+    fn notes(&self) -> Notes {
+        let is_brief = self.target.expected.bytes.is_some_and(is_small);
+        if is_brief && self.record.is_none() {
+            Notes::OnceNeeded
+        } else {
+            Notes::AtOnce
+        }
     }
 
     fn wanted(&self) -> DigestSet {

@@ -65,6 +65,7 @@ pub(super) struct Run<'a> {
     /// The most bytes that were on the disk when progress was last noted.
     high_water: u64,
     told: Option<Event>,
+    told_at: Instant,
     /// Received bytes that were told.
     received: u64,
     leases: u32,
@@ -145,6 +146,7 @@ impl<'a> Run<'a> {
             },
             high_water,
             told: None,
+            told_at: Instant::now(),
             received: 0,
             leases: 0,
         }
@@ -226,7 +228,10 @@ impl<'a> Run<'a> {
                 () = cancel.cancelled() => return Err(ErrorKind::Interrupted.into()),
                 // Before what may always be ready: many short ranges must not keep it from its turn.
                 _ = tick.tick() => {
-                    self.tell_progress();
+                    if self.told_at.elapsed() >= TELL {
+                        self.told_at = Instant::now();
+                        self.tell_progress();
+                    }
                     self.look();
                 }
                 Some(joined) = self.workers.join_next() => self.on_end(joined)?,
@@ -363,4 +368,6 @@ fn ticks() -> Interval {
 
 const FLUSH_BYTES: u64 = 64 << 20;
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
-const TICK: Duration = Duration::from_millis(100);
+/// Short beside the shortest window, so that windows begin and end about when they could.
+const TICK: Duration = Duration::from_millis(25);
+const TELL: Duration = Duration::from_millis(100);

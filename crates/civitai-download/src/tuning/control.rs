@@ -22,8 +22,9 @@ pub(crate) struct Measure {
 
 /// Decides how many connections a transfer uses, from what that brought so far.
 ///
-/// It doubles the number while that raises the goodput by clearly more than the noise, keeps the last number that
-/// did, and asks again after a hold that grows with each no. Pure: it is told the time and what was measured.
+/// It doubles the number while that raises the goodput by clearly more than the noise (quadruples it while each new
+/// connection brings about as much as those before), keeps the last number that did, and asks again after a hold that
+/// grows with each no. Pure: it is told the time and what was measured.
 /// `docs/tuning.md` has the equations and where they come from.
 #[derive(Debug)]
 pub(crate) struct Control {
@@ -225,19 +226,25 @@ impl Control {
             self.phase = Phase::Settling(next);
         } else {
             self.meter.window(rate, f64::midpoint(rate, series.last));
-            self.grow(f64::midpoint(rate, series.last), at);
+            self.grow(DOUBLE, f64::midpoint(rate, series.last), at);
         }
     }
 
     fn judge_more(&mut self, trial: Trial, rate: f64, now: &Measure) {
         let (Trial { from, base, .. }, at) = (trial, now.at);
         let added = ratio(self.level, from) - 1.0;
-        let doubtless = trial.series.with(rate).mean >= base * (1.0 + added * CLEAR);
-        if doubtless && (now.round_trip >= NEAR || trial.series.windows > 0) {
+        let mean = trial.series.with(rate).mean;
+        let brought = |share: f64| mean >= base * (1.0 + added * share);
+        if brought(CLEAR) && (now.round_trip >= NEAR || trial.series.windows > 0) {
             self.hold = FIRST_HOLD;
             self.tight = true;
             self.compared = true;
-            return self.grow(rate, at);
+            let factor = if brought(FULL) && rate < LOCAL {
+                DOUBLE * DOUBLE
+            } else {
+                DOUBLE
+            };
+            return self.grow(factor, rate, at);
         }
         // What is measured while the new connections are in slow start does not count against them.
         let age = at.saturating_sub(self.there.unwrap_or(at));
@@ -245,7 +252,7 @@ impl Control {
             return;
         }
         let worth = if base < LOCAL {
-            self.mode.worth()
+            (1.0 + self.mode.worth()).powf(ratio(self.level, from).log2()) - 1.0
         } else {
             added * CLEAR
         };
@@ -267,7 +274,7 @@ impl Control {
         if series.mean >= base * (1.0 + worth + self.meter.noise().min(NOISE_CAP)) {
             self.hold = FIRST_HOLD;
             self.tight = false;
-            self.grow(series.mean, at);
+            self.grow(DOUBLE, series.mean, at);
         } else {
             self.tight = series.mean > base * (1.0 + FLAT);
             self.set(from, at);
@@ -314,18 +321,18 @@ impl Control {
             self.phase = Phase::Trial(Trial::new(from, series.mean));
         } else {
             self.tight = false;
-            self.grow(series.mean, at);
+            self.grow(DOUBLE, series.mean, at);
         }
     }
 
-    /// Twice as many, to see whether that pays; `rate` is what the present number brings.
-    fn grow(&mut self, rate: f64, at: Duration) {
+    /// So many times as many, to see whether that pays; `rate` is what the present number brings.
+    fn grow(&mut self, factor: usize, rate: f64, at: Duration) {
         let from = self.level;
         self.meter.level(rate);
         if from >= self.most || self.meter.is_breaking() {
             return self.rest(at, Series::of(rate));
         }
-        self.set((from * 2).min(self.most), at);
+        self.set((from * factor).min(self.most), at);
         self.phase = Phase::Trial(Trial::new(from, rate));
     }
 
@@ -371,6 +378,9 @@ const SETTLED_BY: u32 = 10;
 const RISEN_BY: u32 = 6;
 /// Of what as many independent connections would add, this much is beyond doubt; then there is no need to wait.
 pub(super) const CLEAR: f64 = 0.5;
+/// A new connection that brings this much of what those before do shows that they are held one by one.
+const FULL: f64 = 0.8;
+const DOUBLE: usize = 2;
 /// From here on, in bytes a second, the machine is the limit more often than the link, and every connection costs it.
 pub(super) const LOCAL: f64 = 250e6;
 /// So close, a single window is as short as a moment in which others had the processor.
