@@ -20,9 +20,9 @@
 //! that is complete before then costs no flush but its own.
 //!
 //! While a process works it holds the advisory locks of the journal and of the part file; the journal is removed before
-//! they are let go. The journal of a small file stays in memory until it has something to claim: a file that is there
-//! in a moment needs none, and creating and removing a second file costs more than its bytes. Until then the lock of
-//! the part file alone keeps others away, and a kill costs what came of a small file.
+//! they are let go. The journal of a file of up to 8 MiB stays in memory until a second has passed or the transfer
+//! ends unfinished: a file that is there in a moment needs none, and creating and removing a second file costs more than
+//! its bytes. Until then the lock of the part file alone keeps others away, and a kill costs what came in that second.
 
 use std::io::{self, BufRead as _, BufReader, Seek as _, Write as _};
 use std::path::{Path, PathBuf};

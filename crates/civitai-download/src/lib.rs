@@ -37,6 +37,7 @@ mod queue;
 mod ranges;
 mod response;
 mod segment;
+mod serial;
 mod storage;
 mod transfer;
 

@@ -5,7 +5,7 @@
 //!
 //! | jobs | small files (up to 1 MiB) | big files, and those of unknown size |
 //! |---|---|---|
-//! | `Auto` | 128 at a time | as many as use twelve connections, where one has a connection for each 8 MiB, at most four: three big ones, twelve of 8 MiB, or six of unknown size |
+//! | `Auto` | 224 at a time | as many as use twelve connections, where one has a connection for each 8 MiB, at most four: three big ones, twelve of 8 MiB, or six of unknown size |
 //! | `AtMost(n)` | with the others `n` at a time; when both lanes wait, the one with fewer at work is next, and then the one that waited longer | |
 //!
 //! Within a lane nobody overtakes: a file waits only for those that came before it. The queue holds no files, only

@@ -340,12 +340,12 @@ impl Transfer {
         let mut is_told = false;
         loop {
             let prepare = Arc::clone(this);
-            let naming = match this.target.expected.bytes {
-                Some(bytes) if is_small(bytes) => Some(this.commits.names().await),
-                _ => None,
+            let taken = match this.target.expected.bytes {
+                Some(bytes) if is_small(bytes) => {
+                    this.commits.opening().run(move || prepare.prepare()).await
+                }
+                _ => blocking(move || prepare.prepare()).await,
             };
-            let taken = blocking(move || prepare.prepare()).await;
-            drop(naming);
             let holder = match &taken {
                 Err(error) if this.wait == Wait::UntilFree => match error.kind() {
                     ErrorKind::Locked { holder, .. } => *holder,
@@ -456,7 +456,8 @@ impl Transfer {
 
     /// Who records the file may need to hear of it again: then the journal stays until that has succeeded.
     fn notes(&self) -> Notes {
-        let is_brief = self.target.expected.bytes.is_some_and(is_small);
+        let bytes = self.target.expected.bytes;
+        let is_brief = bytes.is_some_and(|bytes| bytes <= BRIEF);
         if is_brief && self.record.is_none() {
             Notes::OnceNeeded
         } else {
@@ -583,6 +584,8 @@ pub struct Fetched {
     pub link: Option<Quality>,
 }
 
+/// What comes in about a second on a common link: longer than that nothing goes unnoted.
+const BRIEF: u64 = 8 << 20;
 /// A wait inside the kernel could not be given up, so the lock is tried again and again: seldom enough to cost nothing,
 /// often enough that nobody notices.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);

@@ -9,14 +9,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{
-    Mutex as AsyncMutex, MutexGuard as AsyncGuard, Semaphore, SemaphorePermit, oneshot,
-};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use super::Existing;
 use crate::disk;
 use crate::error::{Error, ErrorKind};
 use crate::part::Part;
+use crate::serial::Serial;
 
 /// Lets the transfers it is given to flush their finished files together. Clones are the same.
 ///
@@ -25,7 +24,7 @@ use crate::part::Part;
 pub struct Commits {
     state: Arc<Mutex<State>>,
     room: Arc<Semaphore>,
-    names: Arc<AsyncMutex<()>>,
+    opening: Serial,
 }
 
 impl Default for Commits {
@@ -33,7 +32,7 @@ impl Default for Commits {
         Self {
             state: Arc::default(),
             room: Arc::new(Semaphore::new(MOST_WAITING)),
-            names: Arc::default(),
+            opening: Serial::default(),
         }
     }
 }
@@ -72,10 +71,9 @@ impl Commits {
         room.expect("the semaphore is never closed")
     }
 
-    /// Waits for the right to create and rename small files. One at a time does: the kernel lets only one change a
-    /// directory, and has the others spin for it, which took a sixth of the processor time of 3,000 files.
-    pub(crate) async fn names(&self) -> AsyncGuard<'_, ()> {
-        self.names.lock().await
+    /// Where part files of small files are created, one after another.
+    pub(crate) fn opening(&self) -> &Serial {
+        &self.opening
     }
 
     /// Takes a file one step further. When this returns, the disk has it.
@@ -120,7 +118,7 @@ impl Commits {
                 }
                 std::mem::take(&mut state.waiting)
             };
-            commit_all(batch, &self.names);
+            commit_all(batch);
         }
     }
 
@@ -155,7 +153,7 @@ impl Going {
     }
 }
 
-fn commit_all(batch: Vec<Finished>, names: &AsyncMutex<()>) {
+fn commit_all(batch: Vec<Finished>) {
     let mut batch: Vec<_> = batch
         .into_iter()
         .map(|file| Going {
@@ -164,11 +162,9 @@ fn commit_all(batch: Vec<Finished>, names: &AsyncMutex<()>) {
         })
         .collect();
     seal(&mut batch);
-    let naming = names.blocking_lock();
     for going in &mut batch {
         going.then(Finished::rename);
     }
-    drop(naming);
     sync_dirs(&mut batch, |file| file.step != Step::Forget);
     for going in &mut batch {
         going.then(Finished::forget);

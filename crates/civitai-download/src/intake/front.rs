@@ -170,6 +170,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::part::Notes;
     use crate::journal::Header;
 
     const SET: DigestSet = DigestSet::SHA256;
@@ -190,7 +191,7 @@ mod tests {
     fn part(size: u64) -> (tempfile::TempDir, Part) {
         let folder = tempfile::tempdir().expect("a folder");
         let header = Header::new("x", None, None);
-        let part = Part::open(&folder.path().join("x.bin"), &header).expect("begun");
+        let part = Part::open(&folder.path().join("x.bin"), &header, Notes::AtOnce).expect("begun");
         part.write(0, &[bytes(0..size).into()]).expect("written");
         (folder, part)
     }

@@ -130,8 +130,9 @@ fn cost(bytes: Option<u64>) -> u64 {
 
 /// Such a file is on its way for less than a round trip on any link where the difference matters.
 const SMALL: u64 = 1 << 20;
-/// What one HTTP/2 connection carries by the common limit of servers.
-const SMALL_AT_A_TIME: u64 = 128;
+/// One HTTP/2 connection carries 128 by the common limit of servers, and each file has two exchanges, with the site and
+/// with its storage.
+const SMALL_AT_A_TIME: u64 = 224;
 /// Three big files keep a home line busy without starving each other.
 const BIG_CONNECTIONS: u64 = 3 * MOST_PIECES;
 /// Six at a time show soon what they are; most lists are of small files or name the sizes.
@@ -178,7 +179,7 @@ mod tests {
         let mut lanes = Lanes::new(Jobs::Auto);
         assert_eq!(let_in(&mut lanes, &[8 * MIB; 20]).len(), 12);
         let mut lanes = Lanes::new(Jobs::Auto);
-        assert_eq!(let_in(&mut lanes, &[1000; 300]).len(), 128);
+        assert_eq!(let_in(&mut lanes, &[1000; 300]).len(), 224);
     }
 
     #[test]
@@ -223,7 +224,7 @@ mod tests {
                 if let Some(jobs) = jobs {
                     prop_assert!(running.len() <= jobs);
                 } else {
-                    prop_assert!(lanes.small.running.len() <= 128);
+                    prop_assert!(lanes.small.running.len() <= 224);
                     prop_assert!(lanes.big.cost() <= BIG_CONNECTIONS);
                 }
                 let waiting = lanes.small.waiting.len() + lanes.big.waiting.len();

@@ -65,6 +65,8 @@ pub(super) struct Run<'a> {
     /// The most bytes that were on the disk when progress was last noted.
     high_water: u64,
     told: Option<Event>,
+    /// The most bytes that were told of, from the start on.
+    told_bytes: u64,
     told_at: Instant,
     /// Received bytes that were told.
     received: u64,
@@ -146,6 +148,7 @@ impl<'a> Run<'a> {
             },
             high_water,
             told: None,
+            told_bytes: high_water,
             told_at: Instant::now(),
             received: 0,
             leases: 0,
@@ -330,10 +333,9 @@ impl<'a> Run<'a> {
     fn tell_progress(&mut self) {
         self.note_progress();
         let connections = self.shared.plan().opened();
-        let bytes = match self.told {
-            Some(Event::Progress { bytes, .. }) => bytes.max(self.shared.part.bytes()),
-            _ => self.shared.part.bytes(),
-        };
+        // A file that is begun anew has to get beyond what was told before.
+        let bytes = self.told_bytes.max(self.shared.part.bytes());
+        self.told_bytes = bytes;
         let event = Event::Progress {
             bytes,
             total: self.size(),
