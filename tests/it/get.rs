@@ -441,7 +441,7 @@ fn a_torn_off_transfer_goes_on_where_it_stopped() {
     let site = Site::start();
     let user = User::of(&site);
     let throttle = site.sim.faults().add(Knob::Throttle {
-        bytes_per_second: 1 << 20,
+        bytes_per_second: 128 << 10,
     });
     let words = [
         "get",

@@ -170,8 +170,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::part::Notes;
     use crate::journal::Header;
+    use crate::part::Notes;
 
     const SET: DigestSet = DigestSet::SHA256;
 
