@@ -24,6 +24,7 @@ mod schema;
 mod site;
 mod snapshot;
 mod stock;
+mod verified;
 mod word;
 
 pub use absence::Sought;

@@ -22,6 +22,7 @@ pub mod scan;
 pub mod sidecar;
 pub mod sync;
 pub mod trees;
+pub mod updates;
 pub mod verify;
 pub mod workflow;
 
@@ -29,3 +30,11 @@ mod library;
 
 pub use catalogue::Catalogue;
 pub use library::Library;
+
+/// Runs disk work off the async threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

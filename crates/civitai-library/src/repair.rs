@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::catalogue::{self, Entry};
 use crate::trees::Trees;
 use crate::verify::{Damage, DeepError, Finding, Located, deep};
-use crate::{Catalogue, Library};
+use crate::{Catalogue, Library, blocking};
 
 mod copies;
 mod origin;
@@ -53,7 +53,7 @@ pub struct Site {
 }
 
 /// How a file came to be as it is now.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Repaired {
     /// Nothing was wrong.
@@ -311,14 +311,6 @@ fn is_worth_mending(located: &Located, bytes: u64) -> bool {
     let pieces = || located.pieces.iter();
     located.bytes() <= bytes / 2
         && pieces().all(|piece| piece.range.end - piece.range.start <= MOST_IN_MEMORY)
-}
-
-/// Runs disk work off the async threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }
 
 /// A piece is proved as a whole; only a damaged tree makes them longer than a group.

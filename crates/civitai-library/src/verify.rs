@@ -1,11 +1,13 @@
 //! Whether the files of the library are still what they were.
 
 mod deep;
+mod schedule;
 
 use crate::catalogue::{Entry, Stamp};
 use crate::scan::Walk;
 
 pub use deep::{Damage, DeepError, Finding, Located, deep};
+pub use schedule::{Due, Pace, due};
 
 /// A file of the library, looked at again.
 #[derive(Clone, Debug, Eq, PartialEq)]

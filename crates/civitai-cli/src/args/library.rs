@@ -16,10 +16,14 @@ pub(crate) enum LibraryAction {
     CheckDb,
     /// List the files of the library
     List(ListArgs),
+    /// Make damaged files whole again, fetching only what is wrong
+    Repair(RepairArgs),
     /// Look what is there, hash it, and find out what it is
     Scan(ScanArgs),
     /// Show everything that is known of a file
     Show(ShowArgs),
+    /// List files that the site has something newer for
+    Updates(UpdatesArgs),
     /// Check that files are what they were
     Verify(VerifyArgs),
 }
@@ -44,6 +48,19 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct RepairArgs {
+    /// Folders or files to repair; a file that is named is fetched also when it is missing [default: everything]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// A folder with copies, such as a backup: what it can prove is taken from there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Vec<PathBuf>,
+    /// Take nothing from the network
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct ScanArgs {
     /// Folders to look through [default: the whole library]
     #[arg(value_name = "DIR")]
@@ -64,7 +81,29 @@ pub(crate) struct ShowArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct UpdatesArgs {
+    /// Folders or files to look at [default: everything]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Only versions for the very same base model
+    #[arg(long)]
+    pub(crate) same_base: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct VerifyArgs {
+    /// Read every byte, and say where files are damaged
+    #[arg(long)]
+    pub(crate) deep: bool,
+    /// Only files that were not read for so long, like 30d
+    #[arg(long, value_name = "TIME", requires = "deep")]
+    pub(crate) every: Option<String>,
+    /// Read at most so many bytes a second, like 50M
+    #[arg(long, value_name = "RATE", requires = "deep")]
+    pub(crate) io_limit: Option<String>,
+    /// Go on until interrupted: read each file again when it is due
+    #[arg(long, requires = "every")]
+    pub(crate) watch: bool,
     /// Folders or files to look at [default: everything]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,

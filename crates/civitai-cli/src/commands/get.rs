@@ -70,7 +70,7 @@ pub(crate) async fn recorder(
 /// How the files of links are treated.
 pub(crate) fn rules(choose: &Choose, force: bool) -> Rules {
     Rules {
-        digests: DigestSet::ALL,
+        digests: DigestSet::ALL | DigestSet::TREE,
         existing: if force {
             Existing::Replace
         } else {

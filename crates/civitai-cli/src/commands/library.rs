@@ -3,8 +3,10 @@
 mod bar;
 mod check_db;
 mod list;
+mod repair;
 mod scan;
 mod show;
+mod updates;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -21,8 +23,10 @@ pub(crate) async fn run(action: LibraryAction, session: &Session) -> Outcome {
     match action {
         LibraryAction::CheckDb => check_db::run(session).await,
         LibraryAction::List(args) => list::run(args, session).await,
+        LibraryAction::Repair(args) => repair::run(args, session).await,
         LibraryAction::Scan(args) => scan::run(args, session).await,
         LibraryAction::Show(args) => show::run(args, session).await,
+        LibraryAction::Updates(args) => updates::run(args, session).await,
         LibraryAction::Verify(args) => verify::run(args, session).await,
     }
 }

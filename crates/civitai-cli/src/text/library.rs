@@ -1,8 +1,12 @@
 //! What is said about the library.
 
+use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use civitai_library::catalogue::Changes;
+use civitai_library::repair::Repaired;
+use civitai_library::updates::{Reason, Update};
 use civitai_library::verify::Status;
 
 use super::{Lang, size};
@@ -10,6 +14,16 @@ use super::{Lang, size};
 /// A sentence about the library, or a hint.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Library {
+    AllRepaired {
+        whole: usize,
+        repaired: usize,
+        failed: usize,
+        bytes: u64,
+    },
+    BadFlag {
+        flag: String,
+        problem: Box<Self>,
+    },
     CatalogueDamaged {
         path: PathBuf,
         problems: Vec<String>,
@@ -26,8 +40,20 @@ pub(crate) enum Library {
         count: usize,
         bytes: u64,
     },
+    Newer(Update),
     NoCatalogue,
+    NotARate {
+        text: String,
+    },
+    NotATime {
+        text: String,
+    },
     NothingKnown,
+    Repaired {
+        path: String,
+        repaired: Repaired,
+    },
+    RepairThem,
     RestoreBackup,
     ScanFirst,
     Scanned {
@@ -37,13 +63,17 @@ pub(crate) enum Library {
         bytes: u64,
         matched: usize,
     },
-    /// How a file stands.
+    /// How a file stands, and where it is damaged as far as that is known.
     Stands {
         path: String,
         status: Status,
+        ranges: Vec<Range<u64>>,
     },
     UnknownFile {
         name: String,
+    },
+    Updates {
+        count: usize,
     },
     Verified {
         ok: usize,
@@ -63,6 +93,54 @@ impl Library {
 
     fn en(&self) -> String {
         match self {
+            Self::AllRepaired {
+                whole,
+                repaired,
+                failed,
+                bytes,
+            } => {
+                let bytes = size(*bytes);
+                format!("{whole} whole, {repaired} repaired, {failed} failed; {bytes} fetched")
+            }
+            Self::BadFlag { flag, problem } => format!("{flag}: {}", problem.en()),
+            Self::Newer(update) => {
+                let Update { path, name, .. } = update;
+                let (old, new) = (update.version, update.new_version);
+                match update.reason {
+                    Reason::NewVersion => format!("{path}: version {old} -> {name} ({new})"),
+                    Reason::FileReplaced => {
+                        format!("{path}: the file of {name} ({new}) was replaced")
+                    }
+                }
+            }
+            Self::NotARate { text } => format!("{text} is not a rate like 50M"),
+            Self::NotATime { text } => format!("{text} is not a time like 30d or 12h"),
+            Self::RepairThem => {
+                "`civitai-dl library repair` fetches what is damaged and nothing else".to_owned()
+            }
+            Self::Repaired { path, repaired } => match repaired {
+                Repaired::Whole => format!("whole  {path}"),
+                Repaired::Mended {
+                    located,
+                    fetched_bytes,
+                } => {
+                    let (bytes, ranges) = spots(&located.ranges);
+                    let fetched = size(*fetched_bytes);
+                    format!("repaired  {path} ({bytes} at {ranges}; {fetched} fetched)")
+                }
+                Repaired::Restored { from } => {
+                    format!("restored  {path} (from {})", from.display())
+                }
+                Repaired::Fetched { fetched_bytes } => {
+                    format!("fetched again  {path} ({})", size(*fetched_bytes))
+                }
+                Repaired::Missing => {
+                    format!("missing  {path} (name it to have it fetched again)")
+                }
+                _ => format!("unknown  {path} (it was never hashed)"),
+            },
+            Self::Updates { count: 0 } => "nothing is newer".to_owned(),
+            Self::Updates { count } => format!("something newer for {count} files"),
             Self::CatalogueDamaged { path, problems } => {
                 format!("{} is damaged: {}", path.display(), problems.join("; "))
             }
@@ -104,14 +182,23 @@ impl Library {
                 }
                 told.join("; ")
             }
-            Self::Stands { path, status } => {
+            Self::Stands {
+                path,
+                status,
+                ranges,
+            } => {
                 let status = match status {
                     Status::Changed => "changed",
                     Status::Missing => "missing",
                     Status::Ok => "ok",
                     Status::Unknown => "unknown",
                 };
-                format!("{status}  {path}")
+                let mut text = format!("{status}  {path}");
+                if !ranges.is_empty() {
+                    let (bytes, ranges) = spots(ranges);
+                    _ = write!(text, " ({bytes} damaged, at {ranges})");
+                }
+                text
             }
             Self::UnknownFile { name } => format!("nothing is known of {name}"),
             Self::Verified {
@@ -125,6 +212,54 @@ impl Library {
 
     fn ja(&self) -> String {
         match self {
+            Self::AllRepaired {
+                whole,
+                repaired,
+                failed,
+                bytes,
+            } => {
+                let bytes = size(*bytes);
+                format!("正常 {whole}、修復 {repaired}、失敗 {failed}。{bytes} を取得")
+            }
+            Self::BadFlag { flag, problem } => format!("{flag}: {}", problem.ja()),
+            Self::Newer(update) => {
+                let Update { path, name, .. } = update;
+                let (old, new) = (update.version, update.new_version);
+                match update.reason {
+                    Reason::NewVersion => format!("{path}: バージョン {old} → {name} ({new})"),
+                    Reason::FileReplaced => {
+                        format!("{path}: {name} ({new}) のファイルが差し替えられています")
+                    }
+                }
+            }
+            Self::NotARate { text } => format!("{text} は速度ではありません (50M など)"),
+            Self::NotATime { text } => format!("{text} は期間ではありません (30d、12h など)"),
+            Self::RepairThem => {
+                "`civitai-dl library repair` で破損した部分だけを取得して直せます".to_owned()
+            }
+            Self::Repaired { path, repaired } => match repaired {
+                Repaired::Whole => format!("正常  {path}"),
+                Repaired::Mended {
+                    located,
+                    fetched_bytes,
+                } => {
+                    let (bytes, ranges) = spots(&located.ranges);
+                    let fetched = size(*fetched_bytes);
+                    format!("修復  {path} ({bytes}、位置 {ranges}。{fetched} を取得)")
+                }
+                Repaired::Restored { from } => {
+                    format!("復元  {path} ({} から)", from.display())
+                }
+                Repaired::Fetched { fetched_bytes } => {
+                    format!("再取得  {path} ({})", size(*fetched_bytes))
+                }
+                Repaired::Missing => {
+                    format!("欠落  {path} (名前を挙げると取得し直します)")
+                }
+                _ => format!("未登録  {path} (ハッシュがまだありません)"),
+            },
+            Self::Updates { count: 0 } => "新しいものはありません".to_owned(),
+            Self::Updates { count } => format!("{count} ファイルに新しいものがあります"),
             Self::CatalogueDamaged { path, problems } => {
                 format!(
                     "{} は破損しています: {}",
@@ -172,14 +307,23 @@ impl Library {
                 }
                 told.join("。")
             }
-            Self::Stands { path, status } => {
+            Self::Stands {
+                path,
+                status,
+                ranges,
+            } => {
                 let status = match status {
                     Status::Changed => "変更",
                     Status::Missing => "欠落",
                     Status::Ok => "正常",
                     Status::Unknown => "未登録",
                 };
-                format!("{status}  {path}")
+                let mut text = format!("{status}  {path}");
+                if !ranges.is_empty() {
+                    let (bytes, ranges) = spots(ranges);
+                    _ = write!(text, " ({bytes} が破損、位置 {ranges})");
+                }
+                text
             }
             Self::UnknownFile { name } => format!("{name} は登録されていません"),
             Self::Verified {
@@ -199,6 +343,19 @@ fn count(files: usize) -> String {
     }
 }
 
+/// How much is damaged, and where: the first few places.
+fn spots(ranges: &[Range<u64>]) -> (String, String) {
+    let bytes: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+    let named = ranges.iter().take(MOST_SPOTS);
+    let mut spots: Vec<_> = named
+        .map(|range| format!("{}-{}", range.start, range.end - 1))
+        .collect();
+    if ranges.len() > MOST_SPOTS {
+        spots.push("…".to_owned());
+    }
+    (size(bytes), spots.join(", "))
+}
+
 /// How many files changed in each way, for those ways in which any did.
 fn parts(changes: &Changes, words: [&str; 5]) -> Vec<String> {
     let counts = [
@@ -214,3 +371,6 @@ fn parts(changes: &Changes, words: [&str; 5]) -> Vec<String> {
         .map(|(count, word)| format!("{count} {word}"))
         .collect()
 }
+
+/// More places are for programs.
+const MOST_SPOTS: usize = 4;

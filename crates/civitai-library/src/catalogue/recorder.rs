@@ -12,6 +12,7 @@ use tracing::warn;
 use super::history::{self, Attempt, Trouble};
 use super::{Catalogue, Error, Fault, Place, millis, site};
 use crate::Library;
+use crate::trees::Trees;
 
 /// The catalogue, for the transfers of a run.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub struct Recorder {
     catalogue: Mutex<Catalogue>,
     /// What is to be written next. Locked after `catalogue` where both are.
     waiting: Mutex<Vec<Job>>,
+    trees: Trees,
 }
 
 /// What the site said on the way to a file.
@@ -55,11 +57,16 @@ impl Recorder {
         Ok(Self {
             catalogue: Mutex::new(library.catalogue()?),
             waiting: Mutex::new(Vec::new()),
+            trees: Trees::of(&library.data_dir),
         })
     }
 
-    /// Records that a file was fetched and verified and has its name now. Blocks until that is durable.
-    pub fn record(&self, attempt: Attempt, digests: Digests) -> Result<(), Error> {
+    /// Records that a file was fetched and verified and has its name now, and keeps its hash tree. Blocks until that is
+    /// durable.
+    pub fn record(&self, attempt: Attempt, mut digests: Digests) -> Result<(), Error> {
+        if let Some(tree) = digests.tree.take() {
+            self.trees.keep(&tree)?;
+        }
         let outcome = Arc::<Outcome>::default();
         self.push(Work::Fetched(attempt, digests), Some(Arc::clone(&outcome)));
         let mut catalogue = lock(&self.catalogue);
@@ -73,8 +80,14 @@ impl Recorder {
         lock(&outcome.0).take().unwrap_or(Ok(()))
     }
 
-    /// Notes that a file was found to be there already, verified. It is written with what comes next.
-    pub fn found(&self, attempt: Attempt, digests: Digests) {
+    /// Notes that a file was found to be there already, verified. It is written with what comes next. Blocks while its
+    /// hash tree is written, if there is none yet.
+    pub fn found(&self, attempt: Attempt, mut digests: Digests) {
+        if let Some(tree) = digests.tree.take()
+            && let Err(error) = self.trees.keep(&tree)
+        {
+            warn!(%error, "a hash tree could not be kept");
+        }
         self.push(Work::Fetched(attempt, digests), None);
     }
 

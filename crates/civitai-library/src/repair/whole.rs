@@ -8,7 +8,8 @@ use civitai_download::digest::{DigestSet, Digests, hash_file};
 use civitai_download::{Existing, Expected, Target, Transfer, disk};
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Repair, Repaired, blocking, stopped_or};
+use super::{Error, Repair, Repaired, stopped_or};
+use crate::blocking;
 use crate::catalogue::{Entry, Stamp};
 
 impl Repair {

@@ -12,7 +12,7 @@ use crate::catalogue::Entry;
 use crate::trees::Trees;
 
 /// What reading a file found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Finding {
     /// Every byte is what it was.
     Whole,
@@ -25,7 +25,7 @@ pub enum Finding {
 }
 
 /// How a file is not what it was.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Damage {
     /// How long it was.
     pub bytes: u64,
@@ -34,7 +34,7 @@ pub struct Damage {
 }
 
 /// Where a file is damaged.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Located {
     /// What is wrong or missing, each with the proof of what belongs there.
     pub pieces: Vec<Piece>,

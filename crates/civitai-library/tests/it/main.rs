@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod identify;
+mod repair;
 mod scan;
 mod sidecar;
 mod workflow;

@@ -5,12 +5,20 @@ pub(super) const ABOUTS: &[(&str, &str)] = &[
     ("library check-db", "カタログに問題がないか確かめます"),
     ("library list", "ライブラリのファイルを一覧します"),
     (
+        "library repair",
+        "破損したファイルを、必要な部分だけ取得して直します",
+    ),
+    (
         "library scan",
         "ファイルを調べ、ハッシュを計算し、何であるかを突き止めます",
     ),
     (
         "library show",
         "ファイルについて分かっていることをすべて表示します",
+    ),
+    (
+        "library updates",
+        "サイトに新しいものがあるファイルを一覧します",
     ),
     ("library verify", "ファイルが変わっていないか確かめます"),
 ];
@@ -38,6 +46,17 @@ pub(super) const ARGUMENTS: &[(&str, &str, &str)] = &[
         "サイトのファイルと確認できていないものだけ",
     ),
     (
+        "library repair",
+        "from",
+        "コピーのあるフォルダー (バックアップなど)。正しいと証明できた部分を使う",
+    ),
+    ("library repair", "offline", "ネットワークを使わない"),
+    (
+        "library repair",
+        "paths",
+        "直すフォルダーやファイル。名前を挙げたファイルはなくなっていても取得する [既定: すべて]",
+    ),
+    (
         "library scan",
         "folders",
         "調べるフォルダー [既定: ライブラリ全体]",
@@ -49,6 +68,36 @@ pub(super) const ARGUMENTS: &[(&str, &str, &str)] = &[
     ),
     ("library scan", "offline", "サイトに問い合わせない"),
     ("library show", "files", "ファイル、またはその SHA-256"),
+    (
+        "library updates",
+        "paths",
+        "調べるフォルダーやファイル [既定: すべて]",
+    ),
+    (
+        "library updates",
+        "same_base",
+        "ベースモデルがまったく同じバージョンだけ",
+    ),
+    (
+        "library verify",
+        "deep",
+        "すべてのバイトを読み、破損した場所を示す",
+    ),
+    (
+        "library verify",
+        "every",
+        "この期間 (30d など) 読んでいないファイルだけ",
+    ),
+    (
+        "library verify",
+        "io_limit",
+        "読み込みを毎秒この量 (50M など) までに抑える",
+    ),
+    (
+        "library verify",
+        "watch",
+        "中断されるまで続け、期限が来たファイルを読み直す",
+    ),
     (
         "library verify",
         "paths",
