@@ -199,3 +199,22 @@ fn what_a_workflow_uses_is_added_to_the_project() {
     let again = fs_err::read_to_string(user.path("civitai.toml")).unwrap_or_default();
     assert_eq!(manifest, again);
 }
+
+#[test]
+fn an_empty_file_in_the_library_is_no_reason_to_fail() {
+    let site = Site::start();
+    let user = User::of(&site);
+    user.write("workflow.json", WORKFLOW);
+    user.write("models/vae/mine.pt", "");
+    user.run(&["--library", "models", "library", "scan"])
+        .exits(0);
+    let words = [
+        "--library",
+        "models",
+        "from-workflow",
+        "--json",
+        "workflow.json",
+    ];
+    let ran = user.run(&words).exits(0);
+    assert_eq!(ran.line("summary")["present"], 1);
+}

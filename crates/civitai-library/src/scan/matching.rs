@@ -53,7 +53,7 @@ async fn ask(
     library: &Library,
     digests: &[Digest<32>],
 ) -> Result<Answer, MatchError> {
-    let keys: Vec<HashKey> = digests.iter().map(key).collect();
+    let keys: Vec<HashKey> = digests.iter().filter_map(key).collect();
     let matches = client.version_ids_by_hash(&keys).await?;
     let models = matches.iter().filter_map(|of| of.model_id).collect();
     let unknown = with(library, move |catalogue| catalogue.unknown_models(&models)).await?;
@@ -100,11 +100,9 @@ async fn with<T: Send + 'static>(
     }
 }
 
-fn key(digest: &Digest<32>) -> HashKey {
-    digest
-        .to_string()
-        .parse()
-        .expect("64 hexadecimal digits are a SHA-256")
+/// The digest as the site is asked for it; none for that of an empty file, which would lead to whoever published one.
+fn key(digest: &Digest<32>) -> Option<HashKey> {
+    digest.to_string().parse().ok()
 }
 
 /// Digests of one request: the site takes 10,000, but smaller bodies pass every proxy on the way.
