@@ -67,7 +67,12 @@ async fn soak(args: &Args) -> Result<ExitCode> {
     };
     writeln!(std::io::stderr(), "seed {}", order.seed)?;
     let tally = load::run(&order).await?;
-    writeln!(std::io::stdout(), "{}", tally.table())?;
+    writeln!(
+        std::io::stdout(),
+        "{}\n{}",
+        tally.table(),
+        tally.waste_table()
+    )?;
     verdict(order.seed, &tally.complaints())
 }
 

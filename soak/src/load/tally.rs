@@ -1,5 +1,6 @@
 //! The sums of a run, their bounds, and what is left behind.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
@@ -26,10 +27,12 @@ pub(crate) struct Tally {
     hung: u64,
     crashed: u64,
     /// Files whose simulator still runs.
-    came: Vec<(u32, u64, Kind)>,
+    came: Vec<Came>,
     fair: Waste,
     costly: Waste,
     after_kills: Waste,
+    /// Of files that met one fault, and one that spares what arrived.
+    of_one: BTreeMap<&'static str, Waste>,
     slowest: f64,
     peak_rss: u64,
     /// The job that took it.
@@ -38,6 +41,16 @@ pub(crate) struct Tally {
     before: Own,
     after: Own,
     wrong: Vec<String>,
+}
+
+/// A file that came or was to come.
+#[derive(Debug)]
+struct Came {
+    id: u32,
+    size: u64,
+    kind: Kind,
+    /// The only fault it met, if there was but one.
+    fault: Option<&'static str>,
 }
 
 /// Why bytes of a file may have been served twice.
@@ -151,6 +164,7 @@ impl Tally {
             fair: Waste::default(),
             costly: Waste::default(),
             after_kills: Waste::default(),
+            of_one: BTreeMap::new(),
             slowest: 0.0,
             peak_rss: 0,
             hungriest: String::new(),
@@ -192,7 +206,16 @@ impl Tally {
                     Price::Nothing => Kind::Fair,
                     Price::Bytes => Kind::Costly,
                 };
-                self.came.push((case.id, case.content.len(), kind));
+                let fault = match case.faults[..] {
+                    [fault] => Some(fault),
+                    _ => None,
+                };
+                self.came.push(Came {
+                    id: case.id,
+                    size: case.content.len(),
+                    kind,
+                    fault,
+                });
             }
             if let Some(wrong) = judged.wrong {
                 let (way, faults, bytes) = (job.way, &case.faults, case.content.len());
@@ -215,14 +238,17 @@ impl Tally {
     pub(crate) fn simulator_over(&mut self, seen: &Summary) {
         self.credentials +=
             seen.storage_authorization + seen.storage_cookies + seen.storage_tokens + seen.heads;
-        for (id, size, kind) in self.came.drain(..) {
-            let waste = match kind {
+        for came in self.came.drain(..) {
+            let served = seen.files.get(&came.id).map_or(0, |file| file.bytes_sent);
+            let waste = match came.kind {
                 Kind::Fair => &mut self.fair,
                 Kind::Costly => &mut self.costly,
                 Kind::Killed => &mut self.after_kills,
             };
-            let served = seen.files.get(&id).map_or(0, |file| file.bytes_sent);
-            waste.add(served, size);
+            waste.add(served, came.size);
+            if let (Kind::Fair, Some(fault)) = (came.kind, came.fault) {
+                self.of_one.entry(fault).or_default().add(served, came.size);
+            }
         }
     }
 
@@ -271,6 +297,10 @@ impl Tally {
             self.fair.ratio() <= MOST_WASTE,
             "more bytes were wasted than faults excuse",
         );
+        for (fault, waste) in &self.of_one {
+            let holds = waste.ratio() <= MOST_WASTE || waste.size < TELLING;
+            check(holds, &format!("{fault} alone costs {waste}"));
+        }
         check(
             self.after.descriptors <= self.before.descriptors + SLACK,
             "descriptors leak",
@@ -345,6 +375,15 @@ impl Tally {
         row("this process after the last", &own(self.after));
         table
     }
+
+    /// What each fault costs by itself.
+    pub(crate) fn waste_table(&self) -> String {
+        let mut table = "| fault, alone | bytes served for each byte |\n| --- | --- |\n".to_owned();
+        for (fault, waste) in &self.of_one {
+            writeln!(table, "| {fault} | {waste} |").expect("memory takes any text");
+        }
+        table
+    }
 }
 
 fn indented(text: &str) -> String {
@@ -367,5 +406,7 @@ const SAID: usize = 2000;
 const MOST_RSS: u64 = 64 << 20;
 /// Bytes served for each byte of files whose faults spare what arrived.
 const MOST_WASTE: f64 = 1.05;
+/// Of less, what is on its way in a few sockets is too large a share.
+const TELLING: u64 = 16 << 20;
 /// The runtime starts and ends threads for blocking work as it likes.
 const SLACK: usize = 24;
