@@ -1,4 +1,4 @@
-//! `cargo xtask crash`: proves that the transfer loses and fakes no byte, whatever kills it.
+//! `cargo xtask crash`: proves that neither the transfer nor the library loses or fakes a byte, whatever kills it.
 //!
 //! The subject is the program itself, fetching from a simulator on loopback. A tracer strikes it at an exact system
 //! call; then the same command is run again, and what is on the disk is compared with what it should be, before and
@@ -23,6 +23,7 @@ mod disk;
 mod faults;
 mod kill;
 mod lab;
+mod library;
 mod points;
 mod power;
 mod space;
@@ -32,6 +33,7 @@ mod tracer;
 
 use self::disk::Boot;
 use self::lab::Lab;
+use self::library::{DEEDS, Library};
 use self::points::Points;
 use self::sys::Plug;
 use self::table::{Row, markdown};
@@ -70,6 +72,8 @@ enum Experiment {
     Space,
     /// Power cuts
     Power,
+    /// SIGKILL at every call of what users do to a library
+    Library,
 }
 
 /// How many points each experiment tries at most.
@@ -80,6 +84,8 @@ struct Effort {
     many: Limits,
     wrong: Limits,
     fillings: u64,
+    /// Of each deed done to a library.
+    deeds: u64,
     /// Of each kind and each option of the volume.
     cuts: u64,
     controls: u64,
@@ -108,6 +114,7 @@ const SHORT: Effort = Effort {
     many: Limits::new(10, 4, 16),
     wrong: Limits::new(6, 0, 12),
     fillings: 2,
+    deeds: 8,
     cuts: 6,
     controls: 4,
 };
@@ -118,6 +125,7 @@ const LONG: Effort = Effort {
     many: Limits::new(400, 100, 400),
     wrong: Limits::new(u64::MAX, 0, u64::MAX),
     fillings: 10,
+    deeds: u64::MAX,
     cuts: 500,
     controls: 20,
 };
@@ -217,6 +225,12 @@ fn experiments(args: &CrashArgs, binary: PathBuf, has_disks: bool) -> Result<Vec
         if wanted(Experiment::Errors) {
             let points = points.at_most(limits.errors);
             rows.push(faults::at_every_call(&lab, load, points)?);
+        }
+    }
+    if wanted(Experiment::Library) {
+        let library = Library::open(&lab.binary, &folder)?;
+        for deed in DEEDS {
+            rows.push(library.at_every_call(deed, points.at_most(effort.deeds))?);
         }
     }
     if wanted(Experiment::Space) && has_disks {

@@ -47,7 +47,7 @@ impl Load {
 
 /// The files of the experiments, served on loopback.
 pub(super) struct Lab {
-    binary: PathBuf,
+    pub(super) binary: PathBuf,
     pub(super) scratch: PathBuf,
     /// One big file, on several connections.
     pub(super) one: Load,
