@@ -9,6 +9,7 @@ mod contest;
 mod files;
 mod hash;
 mod held;
+mod library;
 mod list;
 mod measure;
 mod origin;

@@ -13,7 +13,7 @@ use crate::peers::{self, JOBS, Job};
 use crate::report::Outcome;
 use crate::scenario::{self, Scenario};
 use crate::workshop::Workshop;
-use crate::{hash, list, resume, start, wan};
+use crate::{hash, library, list, resume, start, wan};
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -22,6 +22,8 @@ pub(crate) enum Section {
     Start,
     /// Time and memory of listing 10,000 models
     List,
+    /// Scanning, listing and verifying a library of 20,000 files
+    Library,
     /// One file of 2 GiB over HTTP
     S1,
     /// One file of 512 MiB over TLS
@@ -75,6 +77,7 @@ impl Section {
             (Self::S7, _) => "digests of one file of 2 GiB in memory",
             (_, Some(scenario)) => scenario.title,
             (Self::List, None) => "listing 10,000 models",
+            (Self::Library, None) => "a library of 20,000 files",
             (_, None) => "the least that a command costs",
         }
     }
@@ -86,7 +89,7 @@ impl Section {
 
     fn scenario(self) -> Option<Scenario> {
         match self {
-            Self::Start | Self::List => None,
+            Self::Start | Self::List | Self::Library => None,
             Self::S1 => Some(scenario::S1),
             Self::S1t => Some(scenario::S1T),
             Self::S2 => Some(scenario::S2),
@@ -139,6 +142,7 @@ impl<'a> Bench<'a> {
         match (section.scenario(), &self.workshop) {
             (Some(scenario), Some(workshop)) => self.measure(section, scenario, workshop),
             _ if section == Section::List => list::run(self.binary),
+            _ if section == Section::Library => library::run(self.binary),
             _ => start::run(self.binary),
         }
     }

@@ -123,6 +123,34 @@ impl Printer {
         self.data(&Value::Object(line).to_string())
     }
 
+    /// Prints JSON lines of the given type for objects, many in one go: a line by itself costs a system call.
+    pub(crate) fn records<T: Serialize>(
+        &self,
+        kind: &str,
+        objects: impl IntoIterator<Item = T>,
+    ) -> Result<(), Unwritable> {
+        let head = format!(r#"{{"type":{},"schema":{SCHEMA},"#, json!(kind));
+        let mut text = String::new();
+        for object in objects {
+            if text.len() > BATCH {
+                self.data(&text)?;
+                text.clear();
+            }
+            let object = serde_json::to_string(&object)
+                .expect("our records have text keys and no failing serializer");
+            let fields = object.strip_prefix('{').expect("lines are made of objects");
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&head);
+            text.push_str(fields);
+        }
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.data(&text)
+    }
+
     /// The last line of a verb that was given several items. A single item is its own sum.
     pub(crate) fn sum(&self, outcomes: &[Exit]) -> Result<(), Unwritable> {
         if !self.json || outcomes.len() < 2 {
@@ -266,6 +294,9 @@ pub(crate) const GREEN: &str = "\x1b[1;32m";
 pub(crate) const CYAN: &str = "\x1b[1;36m";
 pub(crate) const BOLD: &str = "\x1b[1m";
 pub(crate) const RESET: &str = "\x1b[0m";
+
+/// As much as a pipe holds.
+const BATCH: usize = 64 << 10;
 
 /// Version of the JSON lines. It grows only when a field changes its meaning.
 const SCHEMA: u32 = 1;

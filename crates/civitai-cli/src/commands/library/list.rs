@@ -1,7 +1,9 @@
 //! `library list`.
 
+use civitai_api::{FileId, ModelId, VersionId};
 use civitai_library::Library;
 use civitai_library::catalogue::{Entry, Error};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{blocking, failure, of};
@@ -51,14 +53,11 @@ pub(super) struct Shelf {
 
 impl Shelf {
     pub(super) fn record(&self, printer: &Printer) -> Result<(), Unwritable> {
-        for entry in &self.entries {
-            let mut line = record(entry);
-            if let Some(root) = &self.root {
-                line["root"] = json!(root);
-            }
-            printer.record("entry", &line)?;
-        }
-        Ok(())
+        let root = self.root.as_deref();
+        printer.records(
+            "entry",
+            self.entries.iter().map(|entry| Line::of(entry, root)),
+        )
     }
 
     fn path(&self, entry: &Entry) -> String {
@@ -136,19 +135,42 @@ fn table(shelves: &[Shelf], printer: &Printer) -> String {
     table::render(&columns, rows.collect())
 }
 
-/// The JSON line of a file of the library.
+/// The JSON line of a file of the library, for who adds to it.
 pub(super) fn record(entry: &Entry) -> Value {
-    let origin = entry.matched.map(|matched| matched.origin);
-    let sha256 = entry.digests.as_ref().and_then(|digests| digests.sha256);
-    json!({
-        "path": entry.path,
-        "bytes": entry.stamp.bytes,
-        "sha256": sha256.map(|digest| digest.to_string()),
-        "modelId": origin.and_then(|origin| origin.model),
-        "versionId": origin.map(|origin| origin.version),
-        "fileId": origin.and_then(|origin| origin.file),
-        "modelType": entry.model_type(),
-        "baseModel": entry.base_model(),
-        "matchedBy": entry.matched.map(|matched| matched.by.as_str()),
-    })
+    json!(Line::of(entry, None))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    path: &'a str,
+    bytes: u64,
+    sha256: Option<String>,
+    model_id: Option<ModelId>,
+    version_id: Option<VersionId>,
+    file_id: Option<FileId>,
+    model_type: Option<&'a str>,
+    base_model: Option<&'a str>,
+    matched_by: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn of(entry: &'a Entry, root: Option<&'a str>) -> Self {
+        let origin = entry.matched.map(|matched| matched.origin);
+        let sha256 = entry.digests.as_ref().and_then(|digests| digests.sha256);
+        Self {
+            path: &entry.path,
+            bytes: entry.stamp.bytes,
+            sha256: sha256.map(|digest| digest.to_string()),
+            model_id: origin.and_then(|origin| origin.model),
+            version_id: origin.map(|origin| origin.version),
+            file_id: origin.and_then(|origin| origin.file),
+            model_type: entry.model_type(),
+            base_model: entry.base_model(),
+            matched_by: entry.matched.map(|matched| matched.by.as_str()),
+            root,
+        }
+    }
 }
