@@ -26,6 +26,8 @@ mod onnx;
 mod part;
 mod pickle;
 mod precision;
+#[cfg(test)]
+mod reliability;
 mod safetensors;
 mod score;
 mod table;

@@ -2,8 +2,10 @@
 //!
 //! The steps were fitted by hand on the reliability curve that `docs/identify.md` reports and a test keeps.
 
-/// The most that an answer without a family can have: something is left open.
-pub(super) const OPEN_FAMILY: f64 = 0.85;
+/// The most that an answer for a part can have that several families share: which one it is for is left open.
+pub(super) const SHARED_PART: f64 = 0.85;
+/// The most that an answer can have that does not know the family of something that has one.
+pub(super) const OPEN_FAMILY: f64 = 0.6;
 
 /// Scores and the confidence they stand for; between two steps it is drawn straight.
 const STEPS: &[(f64, f64)] = &[

@@ -14,10 +14,14 @@ use super::table::{Architecture, Line, Role, Table};
 
 /// A path that the layout has, of a shape that is not recorded.
 const UNSEEN: f64 = 0.1;
+/// A path that the layout has without saying its shape.
+const UNTOLD: f64 = 0.12;
 /// A path that the layout has, of another shape.
 const OTHER_SHAPE: f64 = 1.5;
 /// The same where the shape was computed from pieces that do not determine it.
 const OTHER_COMPUTED: f64 = 0.4;
+/// From here on a group's cost says that its shape is another.
+const DIFFERING: f64 = 0.35;
 /// A path that the layout does not have.
 const ABSENT: f64 = 3.0;
 /// A path under "none of these".
@@ -39,6 +43,8 @@ pub(super) struct Candidate<'a> {
     pub(super) explained: usize,
     /// Groups whose shape agrees as well.
     pub(super) agreeing: usize,
+    /// Groups whose shape is another.
+    pub(super) differing: usize,
     /// How likely it is beside the others, filled in at the end.
     pub(super) weight: f64,
 }
@@ -161,6 +167,7 @@ struct Sums {
     /// For each size.
     costs: Vec<f64>,
     agreeing: Vec<usize>,
+    differing: Vec<usize>,
     explained: usize,
 }
 
@@ -171,13 +178,15 @@ impl Sums {
         missing: f64,
     ) -> impl Iterator<Item = Candidate<'_>> {
         let explained = self.explained;
-        self.costs.into_iter().zip(self.agreeing).enumerate().map(
-            move |(size, (cost, agreeing))| Candidate {
+        let shapes = self.agreeing.into_iter().zip(self.differing);
+        self.costs.into_iter().zip(shapes).enumerate().map(
+            move |(size, (cost, (agreeing, differing)))| Candidate {
                 architecture,
                 size,
                 cost: cost + missing + architecture.cost,
                 explained,
                 agreeing,
+                differing,
                 weight: 0.0,
             },
         )
@@ -197,6 +206,7 @@ fn sums(table: &Table, groups: &[&Group]) -> BTreeMap<usize, Sums> {
                 architecture: at,
                 costs: vec![ABSENT * as_cost(groups.len()); sizes],
                 agreeing: vec![0; sizes],
+                differing: vec![0; sizes],
                 explained: 0,
             });
             let mut is_explained = false;
@@ -204,6 +214,7 @@ fn sums(table: &Table, groups: &[&Group]) -> BTreeMap<usize, Sums> {
                 let (cost, agrees) = cost(table, lines, group, size);
                 sums.costs[size] += cost - ABSENT;
                 sums.agreeing[size] += usize::from(agrees);
+                sums.differing[size] += usize::from((DIFFERING..ABSENT * 0.7).contains(&cost));
                 is_explained |= cost < ABSENT * 0.7;
             }
             sums.explained += usize::from(is_explained);
@@ -232,6 +243,7 @@ fn member_cost(member: &Member, line: &Line, size: usize) -> f64 {
         return ABSENT;
     }
     match &member.shape {
+        Some(shape) if line.shape.is_empty() && shape.len() > 1 => UNTOLD,
         _ if line.shape.is_empty() => 0.0,
         None => UNSEEN,
         // A vector beside a matrix is a bias, a norm or a scale: it does not tell the shape.

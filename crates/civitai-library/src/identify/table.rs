@@ -72,6 +72,8 @@ pub(super) struct Architecture {
     pub(super) lines: Vec<Line>,
     /// Beginnings of paths of which an adapter nearly always changes some.
     pub(super) expects: Vec<String>,
+    /// The most that an answer by this layout can be trusted: 1 where it is built in.
+    pub(super) trust: f64,
 }
 
 /// One of the sizes of an architecture.
@@ -187,6 +189,14 @@ impl Finder {
         here && self.line.fits_numbers(numbers)
             && (self.line.shape.is_empty()
                 || shape.is_some_and(|shape| self.line.fits_shape(shape, 0)))
+    }
+
+    /// The same, where a shape that is not recorded counts as the one that is asked for.
+    pub(super) fn may_find(&self, path: &str, numbers: &[u32], shape: Option<&[u64]>) -> bool {
+        match shape {
+            Some(_) => self.finds(path, numbers, shape),
+            None => path == self.line.path && self.line.fits_numbers(numbers),
+        }
     }
 }
 
@@ -356,6 +366,7 @@ impl WrittenArchitecture {
                 .map(|path| name::canonical(path).0)
                 .collect(),
             id: self.id,
+            trust: 1.0,
         })
     }
 }

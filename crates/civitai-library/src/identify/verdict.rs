@@ -47,6 +47,8 @@ pub(super) struct Answer {
     /// How sure the type is, and the family where there is one.
     pub(super) type_trust: f64,
     pub(super) family_trust: f64,
+    /// Whether it is a part that several families share, so that there is no family to know.
+    pub(super) is_shared: bool,
     pub(super) evidence: Vec<String>,
 }
 
@@ -55,7 +57,12 @@ impl Answer {
         let confidence = if self.model_type.is_none() {
             0.0
         } else if self.family.is_none() {
-            calibration::OPEN_FAMILY * self.type_trust
+            let most = if self.is_shared {
+                calibration::SHARED_PART
+            } else {
+                calibration::OPEN_FAMILY
+            };
+            most * self.type_trust
         } else {
             calibration::calibrated(self.type_trust.min(self.family_trust))
         };
@@ -285,7 +292,7 @@ impl Case<'_> {
         };
         answer.model_type = Some(best.architecture.model_type.clone());
         answer.kind.clone_from(&best.architecture.kind);
-        answer.type_trust = ranking.type_probability();
+        answer.type_trust = ranking.type_probability().min(trust(ranking));
         let has_denoiser =
             self.view == View::Diffusion && best.architecture.model_type == ModelType::UNet;
         let companions = self.anatomy.has(Part::Vae) || self.anatomy.has_text();
@@ -325,7 +332,8 @@ impl Case<'_> {
         let best = families.iter().max_by(|a, b| a.1.total_cmp(b.1));
         if let (Some((family, share)), Some(_)) = (best, ranking.best()) {
             answer.family = *family;
-            answer.family_trust = share * quality(ranking);
+            answer.is_shared = family.is_none();
+            answer.family_trust = (share * quality(ranking)).min(trust(ranking));
             describe(ranking, &families, answer);
         } else if let Some((family, _)) = noted {
             answer.family = Some(family);
@@ -340,7 +348,7 @@ impl Case<'_> {
                 self.anatomy.groups.iter().any(|group| {
                     group.part == hint.part
                         && group.members.iter().any(|member| {
-                            finder.finds(&group.path, &member.numbers, member.shape.as_deref())
+                            finder.may_find(&group.path, &member.numbers, member.shape.as_deref())
                         })
                 })
             });
@@ -479,7 +487,13 @@ fn quality(ranking: &Ranking<'_>) -> f64 {
         _ => 1.0,
     };
     let explained = share(best.explained, ranking.groups);
-    rests_on * (0.6 + 0.4 * explained)
+    let differing = share(best.differing, best.explained);
+    rests_on * (0.6 + 0.4 * explained) * (1.0 - 0.4 * differing)
+}
+
+/// The most that the best layout can be trusted.
+fn trust(ranking: &Ranking<'_>) -> f64 {
+    ranking.best().map_or(0.0, |best| best.architecture.trust)
 }
 
 /// An adapter with biases that also changes the input is one that takes a control picture.
