@@ -140,7 +140,8 @@ pub(super) async fn ask(
 async fn settle(shared: &Arc<Shared>, source: Source, url: &Url) -> Result<(), Trouble> {
     let url = || RedactedUrl::new(url.clone());
     if let (Some(size), Some(promised)) = (source.size, shared.promised) {
-        refuse_excess(size, promised, url)?;
+        // A passing fault of a front, perhaps: the same length again is the answer.
+        refuse_excess(size, promised, url).map_err(Trouble::Page)?;
     }
     let known = shared.part.source();
     let is_other = known.is_some_and(|known| contradicts(&known, &source));

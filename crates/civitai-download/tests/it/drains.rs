@@ -90,9 +90,25 @@ async fn a_file_beyond_every_promise_is_not_begun() {
             "{claim}: {}",
             chain(&error)
         );
-        assert_eq!((error.code(), server.requests().len()), ("server", 1));
+        // The same length again is the answer.
+        assert_eq!((error.code(), server.requests().len()), ("server", 2));
         place.assert_nothing();
     }
+}
+
+#[tokio::test]
+async fn a_length_that_lies_once_is_asked_for_again() {
+    let place = Place::new();
+    let file = Arc::clone(&place.file);
+    let server = Server::start(move |request, count| {
+        if count == 1 {
+            answer("200 OK\r\nContent-Length: 1125899906842624", &[0; 1000])
+        } else {
+            serve(&file, request, "")
+        }
+    })
+    .await;
+    place.assert_whole(&fetch_promised(&place, &server, 3_000_000).await);
 }
 
 #[tokio::test]
