@@ -205,3 +205,103 @@ fn is_novel(model: &Model, version: &Version, owned: &Owned) -> bool {
 
 const MODELS: usize = 100;
 const AUTO_V3_OF_NOTHING: &str = "e3b0c44298fc";
+
+#[cfg(test)]
+mod tests {
+    use civitai_api::FileId;
+    use civitai_download::digest::Digests;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::catalogue::{Match, MatchedBy, Stamp};
+
+    const OLD: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    const NEW: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+    fn version(id: u32, day: u32, base: &str, sha256: &str) -> Value {
+        json!({
+            "id": id, "name": format!("v{id}"), "baseModel": base,
+            "publishedAt": format!("2026-01-{day:02}T00:00:00.000Z"),
+            "files": [{
+                "id": id * 10, "name": "x.safetensors", "type": "Model", "sizeKB": 1.0, "primary": true,
+                "metadata": { "format": "SafeTensor" }, "hashes": { "SHA256": sha256 },
+            }],
+        })
+    }
+
+    fn owned(version: u64, file: u64, sha256: &str) -> Entry {
+        let mut digests = Digests::default();
+        digests.sha256 = Some(sha256.parse().expect("64 digits"));
+        Entry {
+            path: format!("{version}.safetensors"),
+            stamp: Stamp {
+                bytes: 1,
+                mtime_ns: 0,
+                inode: version,
+                device: 1,
+            },
+            added: SystemTime::UNIX_EPOCH,
+            missing: None,
+            digests: Some(digests),
+            matched: Some(Match {
+                origin: Origin {
+                    model: ModelId::new(1),
+                    version: VersionId::new(version).expect("an id"),
+                    file: FileId::new(file),
+                },
+                by: MatchedBy::Hash,
+            }),
+            identity: None,
+            described: None,
+        }
+    }
+
+    /// What is newer for the first of the entries.
+    fn look(versions: &[Value], entries: &[Entry], base: Base) -> Option<(u32, &'static str)> {
+        let model = json!({ "id": 1, "name": "m", "type": "LORA", "modelVersions": versions });
+        let model: Model = serde_json::from_value(model).expect("a model");
+        let origin = entries[0].matched.expect("it is of the site").origin;
+        let update = newer(&model, &entries[0], origin, base, &Owned::of(entries))?;
+        Some((update.new_version.get(), update.reason.as_str()))
+    }
+
+    #[test]
+    fn only_later_versions_for_a_base_model_that_fits_are_newer() {
+        let entries = [owned(1, 10, OLD)];
+        let of =
+            |later: Value, base| look(&[later, version(1, 5, "SDXL 1.0", OLD)], &entries, base);
+        let later = version(2, 6, "SDXL 1.0", NEW);
+        assert_eq!(of(later, Base::Same), Some((2, "new_version")));
+        assert_eq!(of(version(2, 4, "SDXL 1.0", NEW), Base::Compatible), None);
+        assert_eq!(of(version(2, 6, "SD 1.5", NEW), Base::Compatible), None);
+    }
+
+    #[test]
+    fn an_edited_page_and_what_is_owned_elsewhere_are_no_news() {
+        let versions = [
+            version(2, 6, "SDXL 1.0", NEW),
+            version(1, 5, "SDXL 1.0", OLD),
+        ];
+        let same_bytes = [
+            version(2, 6, "SDXL 1.0", OLD),
+            version(1, 5, "SDXL 1.0", OLD),
+        ];
+        let one = owned(1, 10, OLD);
+        assert_eq!(
+            look(&same_bytes, std::slice::from_ref(&one), Base::Same),
+            None
+        );
+        assert_eq!(
+            look(&versions, &[one.clone(), owned(2, 20, NEW)], Base::Same),
+            None
+        );
+        assert_eq!(look(&versions, &[one, owned(9, 90, NEW)], Base::Same), None);
+    }
+
+    #[test]
+    fn a_replaced_file_is_newer() {
+        let versions = [version(1, 5, "SDXL 1.0", NEW)];
+        let found = look(&versions, &[owned(1, 11, OLD)], Base::Same);
+        assert_eq!(found, Some((1, "file_replaced")));
+    }
+}

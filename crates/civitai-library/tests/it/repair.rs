@@ -155,7 +155,6 @@ impl World {
 
     /// Flips bytes at random places; gives the groups they are in.
     fn flip(&self, count: usize, seed: u64) -> Vec<u64> {
-        println!("seed {seed}");
         let mut random = StdRng::seed_from_u64(seed);
         let mut bytes = self.bytes.clone();
         let mut groups = Vec::new();

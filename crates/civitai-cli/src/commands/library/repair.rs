@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::network;
 use crate::printer::Printer;
 use crate::session::{Outcome, Session, Stop};
-use crate::text::{Library, Message};
+use crate::text::{Hint, Library, Message};
 
 pub(super) async fn run(args: RepairArgs, session: &Session) -> Outcome {
     let library = of(session)?;
@@ -114,6 +114,7 @@ fn unknown(name: String) -> Failure {
         Kind::NotFound,
         Message::Library(Library::UnknownFile { name }),
     )
+    .with_hint(Hint::Library(Library::ScanFirst))
 }
 
 fn site(session: &Session) -> Result<Site, Failure> {
