@@ -14,17 +14,17 @@ use crate::json;
 use crate::observe::Observed;
 use crate::transport::{Location, Request, Transport};
 
-/// Asks until there is an answer, a final refusal, or nothing left of the budget.
+/// Asks until there is an answer, which is returned with its text, a final refusal, or nothing left of the budget.
 ///
 /// When the configured site does not have something or fails, each stand-in is asked once. Unless one of them knows more,
 /// what the configured site said decides.
-pub(crate) async fn fetch<T: DeserializeOwned>(
+pub(crate) async fn fetch<T: DeserializeOwned + Send>(
     transport: &Transport,
     policy: RetryPolicy,
     request: &Request,
     expected: &'static str,
     sent: &mut u32,
-) -> Result<T, Error> {
+) -> Result<(T, Bytes), Error> {
     let started = Instant::now();
     let before = *sent;
     let mut budget = Budget::new(policy);
@@ -102,19 +102,20 @@ async fn attempt<T: DeserializeOwned>(
     request: &Request,
     expected: &'static str,
     sent: &mut u32,
-) -> Result<T, Error> {
+) -> Result<(T, Bytes), Error> {
     if let Some(error) = hold(site, max_wait, request) {
         return Err(error);
     }
     let body: Bytes = transport.fetch(request, site, sent).await?;
-    json::read(&body, expected).map_err(|(problem, source)| {
+    let value = json::read(&body, expected).map_err(|(problem, source)| {
         let error = Error::new(ErrorKind::Malformed(problem))
             .with_url(&site.url(&request.path, request.query.as_deref()));
         match source {
             Some(source) => error.with_source(source),
             None => error,
         }
-    })
+    })?;
+    Ok((value, body))
 }
 
 /// Returns an error if an earlier `Retry-After` still holds requests back for longer than anybody wants to wait.

@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::absent::Absent;
+use crate::cache::{self, Cache, Tally};
 use crate::call;
 use crate::error::{Error, ErrorKind, Route};
 use crate::host::{Hosts, Pace, SITES};
@@ -51,6 +52,7 @@ pub(crate) struct Core {
     pub(crate) transport: Transport,
     pub(crate) retry: RetryPolicy,
     pub(crate) absent: Absent,
+    pub(crate) cache: Option<Cache>,
 }
 
 /// Settings of a [`Client`].
@@ -67,6 +69,7 @@ pub struct Builder {
     product: Option<String>,
     proxy_hosts: Vec<String>,
     observer: Observer,
+    cache: Option<Cache>,
     resolver: Box<dyn FnOnce(Policy) -> Resolver + Send>,
 }
 
@@ -88,6 +91,7 @@ impl Client {
             product: None,
             proxy_hosts: Vec::new(),
             observer: Observer::default(),
+            cache: None,
             resolver: Box::new(Resolver::new),
         }
     }
@@ -102,11 +106,16 @@ impl Client {
         self.0.transport.token.is_some()
     }
 
+    /// Where answers came from so far, if any are kept.
+    pub fn kept(&self) -> Option<Tally> {
+        self.0.cache.as_ref().map(Cache::tally)
+    }
+
     pub(crate) fn core(&self) -> &Core {
         &self.0
     }
 
-    pub(crate) async fn get<T: DeserializeOwned>(
+    pub(crate) async fn get<T: DeserializeOwned + Send>(
         &self,
         path: String,
         parameters: &Parameters,
@@ -116,7 +125,7 @@ impl Client {
             .await
     }
 
-    pub(crate) async fn post<T: DeserializeOwned>(
+    pub(crate) async fn post<T: DeserializeOwned + Send>(
         &self,
         path: &str,
         body: &(impl Serialize + Sync),
@@ -134,17 +143,27 @@ impl Client {
         self.call(&request, expected, &mut 0).await
     }
 
-    /// Makes one operation of `request`, and counts into `sent` what it sends.
-    pub(crate) async fn call<T: DeserializeOwned>(
+    /// Makes one operation of `request`, unless its answer is kept, and counts into `sent` what it sends.
+    pub(crate) async fn call<T: DeserializeOwned + Send>(
         &self,
         request: &Request,
         expected: &'static str,
         sent: &mut u32,
     ) -> Result<T, Error> {
         let Core {
-            transport, retry, ..
+            transport,
+            retry,
+            cache,
+            ..
         } = self.core();
-        call::fetch(transport, *retry, request, expected, sent).await
+        let key = cache.as_ref().and_then(|_| cache::key(transport, request));
+        // Boxed: it is handed on, and would stand in every future on the way.
+        let ask = Box::pin(call::fetch(transport, *retry, request, expected, sent));
+        let (Some(cache), Some(key)) = (cache, key) else {
+            return Ok(ask.await?.0);
+        };
+        let read = |body: &Bytes| crate::json::read(body, expected).ok();
+        cache.answer(key, read, ask).await
     }
 }
 
@@ -240,6 +259,12 @@ impl Builder {
         self
     }
 
+    /// Keeps answers in `cache` and takes them from there while they are fresh. Without one every answer is new.
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
     /// Resolves names by `lookup` instead of the operating system. Its answers are judged all the same.
     pub fn lookup<F, Fut>(mut self, lookup: F) -> Self
     where
@@ -291,6 +316,7 @@ impl Builder {
             transport,
             retry: self.retry,
             absent: Absent::default(),
+            cache: self.cache,
         })))
     }
 }

@@ -36,6 +36,7 @@
 mod absent;
 pub mod article;
 pub mod base_model;
+mod cache;
 mod call;
 pub mod category;
 mod client;
@@ -73,6 +74,7 @@ pub mod wire;
 pub mod words;
 
 pub use base_model::BaseModel;
+pub use cache::{Cache, CacheError, Tally};
 pub use civitai_reliability::{RateConfig, RetryPolicy};
 pub use civitai_security::{RedactedUrl, Secret};
 pub use client::{Builder, Client, TensorDetail};

@@ -27,7 +27,8 @@ pub(crate) use self::bulk::{BulkAction, BulkArgs, BulkRunArgs};
 pub(crate) use self::from_workflow::FromWorkflowArgs;
 pub(crate) use self::identify::IdentifyArgs;
 pub(crate) use self::library::{
-    LibraryAction, LibraryArgs, ListArgs, RepairArgs, ScanArgs, ShowArgs, UpdatesArgs, VerifyArgs,
+    BackupArgs, CatalogueExportArgs, CheckDbArgs, ImportArgs, LibraryAction, LibraryArgs, ListArgs,
+    RepairArgs, RestoreArgs, ScanArgs, ShowArgs, UpdatesArgs, VerifyArgs,
 };
 pub(crate) use self::project::{
     AddArgs, ExportArgs, InitArgs, LockArgs, RemoveArgs, SyncArgs, TreeArgs, UpgradeArgs,

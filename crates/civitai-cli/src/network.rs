@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use civitai_api::{Builder, Client};
+use civitai_api::{Builder, Cache, Client};
 use civitai_download::Storage;
 use civitai_reliability::RetryPolicy;
 use civitai_security::address::{AllowPrivate, Policy, Resolver};
@@ -18,7 +18,7 @@ use crate::printer::Printer;
 use crate::session::Session;
 use crate::settings::token::{self, Found, Source};
 use crate::settings::{Key, Origin, Settings};
-use crate::text::{Hint, Message};
+use crate::text::{Hint, Library, Message};
 
 /// What every HTTP client here starts from: the user's proxy and certificate authorities, nothing from the environment.
 pub(crate) fn builder(settings: &Settings) -> Result<ClientBuilder, Failure> {
@@ -68,6 +68,31 @@ fn site_as(session: &Session, retry: RetryPolicy) -> Result<Client, Failure> {
         client = client.observe(monitor.observer());
     }
     client.build().map_err(|error| failure(&error))
+}
+
+/// The client for looking around: what was asked in the last quarter of an hour, by this run or another, is not asked
+/// again. What is fetched or written down is always asked for anew, by [`site`].
+pub(crate) fn browsing(session: &Session) -> Result<Client, Failure> {
+    let found = usable_token(&session.settings, &session.printer)?;
+    let mut client = site_builder(&session.settings, found.map(|found| found.token))?;
+    if let Some(monitor) = &session.monitor {
+        client = client.observe(monitor.observer());
+    }
+    match Cache::open(&session.settings.data_dir) {
+        Ok(cache) => client = client.cache(cache),
+        // Whoever cannot keep answers can still ask.
+        Err(error) => session.printer.warn(&Message::Library(Library::NoCache {
+            problem: Failure::library(Kind::Io, &error).message(session.printer.lang()),
+        })),
+    }
+    client.build().map_err(|error| failure(&error))
+}
+
+/// Says to those who asked for details how many answers cost no request.
+pub(crate) fn tell_kept(client: &Client, printer: &Printer) {
+    if let Some(tally) = client.kept() {
+        printer.detail(&Message::Library(Library::Kept { tally }));
+    }
 }
 
 pub(crate) fn site_with(settings: &Settings, token: Option<Secret>) -> Result<Client, Failure> {

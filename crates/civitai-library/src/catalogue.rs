@@ -14,10 +14,12 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, Trans
 
 mod absence;
 mod check;
+mod copy;
 mod entry;
 mod error;
 mod history;
 mod matches;
+mod merge;
 mod placed;
 mod recorder;
 mod schema;
@@ -28,15 +30,19 @@ mod verified;
 mod word;
 
 pub use absence::Sought;
+pub(crate) use check::problems_of;
 pub use entry::{Described, Entry, Identity, Match, MatchedBy, Origin, Stamp};
 pub use error::Error;
 pub use history::{Attempt, Ended, Past, Trouble};
 pub use matches::Answer;
+pub(crate) use merge::{blank, bring_up_to_date, tables};
 pub use placed::Placed;
 pub use recorder::{Learnt, Recorder};
+pub(crate) use schema::LATEST;
 pub use snapshot::{Snapshot, Subject};
 pub use stock::{Changes, Unhashed};
 pub use word::UnknownWord;
+pub(crate) use word::words;
 
 /// The catalogue, as one library sees it.
 #[derive(Debug)]
@@ -223,7 +229,7 @@ fn set_up(connection: &mut Connection, path: &Path) -> Result<(), Error> {
         .map_err(store)
 }
 
-fn version(connection: &Connection) -> rusqlite::Result<u32> {
+pub(crate) fn version(connection: &Connection) -> rusqlite::Result<u32> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 

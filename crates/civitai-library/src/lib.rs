@@ -6,8 +6,10 @@
 //! What a project wants is in its [`manifest`], what that led to ([`resolve`]) in its [`lock`], and [`sync`] makes the
 //! library so; [`licence`] says what may be fetched.
 
+pub mod backup;
 pub mod catalogue;
 pub mod document;
+pub mod exchange;
 pub mod identify;
 pub mod layout;
 pub mod licence;

@@ -12,12 +12,20 @@ pub(crate) struct LibraryArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LibraryAction {
+    /// Copy the catalogue to where it can be gone back to
+    Backup(BackupArgs),
     /// Check that the catalogue is whole
-    CheckDb,
+    CheckDb(CheckDbArgs),
+    /// Write everything the catalogue holds as text
+    Export(CatalogueExportArgs),
+    /// Take in what an export has written
+    Import(ImportArgs),
     /// List the files of the library
     List(ListArgs),
     /// Make damaged files whole again, fetching only what is wrong
     Repair(RepairArgs),
+    /// Go back to a backup of the catalogue
+    Restore(RestoreArgs),
     /// Look what is there, hash it, and find out what it is
     Scan(ScanArgs),
     /// Show everything that is known of a file
@@ -26,6 +34,55 @@ pub(crate) enum LibraryAction {
     Updates(UpdatesArgs),
     /// Check that files are what they were
     Verify(VerifyArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BackupArgs {
+    /// Only if the last one is older than this, like 24h
+    #[arg(long, value_name = "TIME")]
+    pub(crate) if_older: Option<String>,
+    /// Backups of this kind to keep
+    #[arg(long, value_name = "N", default_value_t = civitai_library::backup::KEEP)]
+    pub(crate) keep: usize,
+    /// Show the backups there are, and make none
+    #[arg(long, conflicts_with_all = ["if_older", "keep"])]
+    pub(crate) list: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckDbArgs {
+    /// Move the tables to this version first, for another version of this program
+    #[arg(long, value_name = "N")]
+    pub(crate) to_schema: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CatalogueExportArgs {
+    /// File to write [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+    /// jsonl for everything, or csv for a table of the files
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "jsonl",
+        hide_default_value = true
+    )]
+    pub(crate) format: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// File that `library export` has written
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RestoreArgs {
+    /// Backup to go back to [default: the newest that is whole]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

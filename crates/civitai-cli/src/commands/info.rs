@@ -16,12 +16,13 @@ use crate::text::{Hint, Label, Message, size};
 pub(crate) async fn run(args: InfoArgs, session: &Session) -> Outcome {
     let link = Link::parse_with(&args.link, Some(&session.settings.base_url))
         .map_err(|error| no_link(&args.link, &error))?;
-    let client = network::site(session)?;
-    match session
+    let client = network::browsing(session)?;
+    let told = session
         .cancel
         .run_until_cancelled(tell(&client, &link, session))
-        .await
-    {
+        .await;
+    network::tell_kept(&client, &session.printer);
+    match told {
         Some(outcome) => outcome,
         None => Err(Failure::interrupted().into()),
     }

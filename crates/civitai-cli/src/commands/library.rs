@@ -2,6 +2,7 @@
 
 mod bar;
 mod check_db;
+mod keep;
 mod list;
 mod repair;
 mod scan;
@@ -18,12 +19,17 @@ use crate::args::LibraryAction;
 use crate::exit::Kind;
 use crate::failure::Failure;
 use crate::session::{Outcome, Session};
+use crate::text::{self, Hint};
 
 pub(crate) async fn run(action: LibraryAction, session: &Session) -> Outcome {
     match action {
-        LibraryAction::CheckDb => check_db::run(session).await,
+        LibraryAction::Backup(args) => keep::backup(args, session).await,
+        LibraryAction::CheckDb(args) => check_db::run(args, session).await,
+        LibraryAction::Export(args) => keep::export(args, session).await,
+        LibraryAction::Import(args) => keep::import(args, session).await,
         LibraryAction::List(args) => list::run(args, session).await,
         LibraryAction::Repair(args) => repair::run(args, session).await,
+        LibraryAction::Restore(args) => keep::restore(args, session).await,
         LibraryAction::Scan(args) => scan::run(args, session).await,
         LibraryAction::Show(args) => show::run(args, session).await,
         LibraryAction::Updates(args) => updates::run(args, session).await,
@@ -56,7 +62,13 @@ fn from_here(paths: &[PathBuf], session: &Session) -> Vec<PathBuf> {
 
 /// An error of the catalogue in the user's terms.
 pub(crate) fn failure(error: &catalogue::Error) -> Failure {
-    Failure::library(Kind::from_word(error.code()), error)
+    let failure = Failure::library(Kind::from_word(error.code()), error);
+    match error {
+        catalogue::Error::Damaged { .. } => {
+            failure.with_hint(Hint::Library(text::Library::RestoreBackup))
+        }
+        _ => failure,
+    }
 }
 
 /// Does work that blocks beside the runtime, and gives up waiting for it when the user wants to stop.

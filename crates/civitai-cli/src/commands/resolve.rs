@@ -16,7 +16,7 @@ use crate::text::{Label, Lang};
 pub(crate) async fn run(args: &ResolveArgs, session: &Session) -> Outcome {
     let printer = &session.printer;
     let client = if args.online {
-        Some(network::site(session)?)
+        Some(network::browsing(session)?)
     } else {
         None
     };

@@ -20,7 +20,7 @@ use crate::text::{Label, Message};
 pub(crate) async fn run(args: SearchArgs, session: &Session) -> Outcome {
     let printer = &session.printer;
     let search = search(&args, printer)?;
-    let client = network::site(session)?;
+    let client = network::browsing(session)?;
     let mut listing = client.search(&search);
     let mut rows = Vec::new();
     let mut count = 0_usize;
@@ -40,6 +40,7 @@ pub(crate) async fn run(args: SearchArgs, session: &Session) -> Outcome {
         }
     };
     session.end_monitor();
+    network::tell_kept(&client, printer);
     let completeness = listing.completeness();
     if printer.is_json() {
         let line = json!({ "count": count, "complete": completeness.is_complete(), "requests": listing.requests() });

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use civitai_api::Tally;
 use civitai_library::catalogue::Changes;
 use civitai_library::repair::Repaired;
 use civitai_library::updates::{Reason, Update};
@@ -24,6 +25,11 @@ pub(crate) enum Library {
         flag: String,
         problem: Box<Self>,
     },
+    BackedUp {
+        path: PathBuf,
+        bytes: u64,
+    },
+    BackupNotDue,
     CatalogueDamaged {
         path: PathBuf,
         problems: Vec<String>,
@@ -34,13 +40,30 @@ pub(crate) enum Library {
     ChangedMeanwhile {
         path: String,
     },
+    Exported {
+        path: PathBuf,
+        rows: u64,
+    },
     /// Said of a file that is not there any more.
     Gone,
+    Imported {
+        path: PathBuf,
+        rows: u64,
+    },
+    /// Where answers of the site came from.
+    Kept {
+        tally: Tally,
+    },
     Listed {
         count: usize,
         bytes: u64,
     },
     Newer(Update),
+    MakeBackup,
+    NoBackups,
+    NoCache {
+        problem: String,
+    },
     NoCatalogue,
     NotARate {
         text: String,
@@ -54,7 +77,13 @@ pub(crate) enum Library {
         repaired: Repaired,
     },
     RepairThem,
+    OtherBackup,
     RestoreBackup,
+    Restored {
+        from: PathBuf,
+        /// Where the former state is.
+        kept: Option<PathBuf>,
+    },
     ScanFirst,
     Scanned {
         files: usize,
@@ -62,6 +91,10 @@ pub(crate) enum Library {
         hashed: usize,
         bytes: u64,
         matched: usize,
+    },
+    SchemaMoved {
+        from: u32,
+        to: u32,
     },
     /// How a file stands, and where it is damaged as far as that is known.
     Stands {
@@ -141,12 +174,46 @@ impl Library {
             },
             Self::Updates { count: 0 } => "nothing is newer".to_owned(),
             Self::Updates { count } => format!("something newer for {count} files"),
+            Self::BackedUp { path, bytes } => {
+                format!(
+                    "the catalogue is copied to {} ({})",
+                    path.display(),
+                    size(*bytes)
+                )
+            }
+            Self::BackupNotDue => "the last backup is recent enough".to_owned(),
             Self::CatalogueDamaged { path, problems } => {
                 format!("{} is damaged: {}", path.display(), problems.join("; "))
             }
             Self::CatalogueFine { path } => format!("{} is whole", path.display()),
             Self::ChangedMeanwhile { path } => {
                 format!("{path} changed while it was read; scan again when it is complete")
+            }
+            Self::Exported { path, rows } => format!("{rows} rows written to {}", path.display()),
+            Self::Imported { path, rows } => format!("{rows} rows read from {}", path.display()),
+            Self::MakeBackup => "`civitai-dl library backup` makes one".to_owned(),
+            Self::Kept { tally } => {
+                let kept = tally.from_memory + tally.from_disk;
+                format!(
+                    "{kept} of {} answers were kept from the last 15 minutes",
+                    kept + tally.asked
+                )
+            }
+            Self::NoCache { problem } => format!("answers are not kept for later: {problem}"),
+            Self::NoBackups => "there are no backups".to_owned(),
+            Self::OtherBackup => {
+                "`civitai-dl library backup --list` shows the others there are".to_owned()
+            }
+            Self::Restored { from, kept } => match kept {
+                Some(kept) => format!(
+                    "the catalogue is that of {} again; the former one is kept as {}",
+                    from.display(),
+                    kept.display()
+                ),
+                None => format!("the catalogue is that of {} again", from.display()),
+            },
+            Self::SchemaMoved { from, to } => {
+                format!("the tables were of version {from} and are of version {to} now")
             }
             Self::Gone => "not there any more".to_owned(),
             Self::Listed { count, bytes } => format!("{}, {}", self::count(*count), size(*bytes)),
@@ -260,6 +327,14 @@ impl Library {
             },
             Self::Updates { count: 0 } => "新しいものはありません".to_owned(),
             Self::Updates { count } => format!("{count} ファイルに新しいものがあります"),
+            Self::BackedUp { path, bytes } => {
+                format!(
+                    "カタログを {} に複製しました ({})",
+                    path.display(),
+                    size(*bytes)
+                )
+            }
+            Self::BackupNotDue => "最後のバックアップはまだ新しいため、作りません".to_owned(),
             Self::CatalogueDamaged { path, problems } => {
                 format!(
                     "{} は破損しています: {}",
@@ -272,6 +347,36 @@ impl Library {
                 format!(
                     "{path} は読み込み中に変わりました。書き込みが終わってから scan し直してください"
                 )
+            }
+            Self::Exported { path, rows } => {
+                format!("{rows} 行を {} に書き出しました", path.display())
+            }
+            Self::Imported { path, rows } => {
+                format!("{} から {rows} 行を取り込みました", path.display())
+            }
+            Self::MakeBackup => "`civitai-dl library backup` で作れます".to_owned(),
+            Self::Kept { tally } => {
+                let kept = tally.from_memory + tally.from_disk;
+                format!(
+                    "応答 {} 件のうち {kept} 件は、15 分以内に得たものを使いました",
+                    kept + tally.asked
+                )
+            }
+            Self::NoCache { problem } => format!("応答を保存できません: {problem}"),
+            Self::NoBackups => "バックアップはありません".to_owned(),
+            Self::OtherBackup => {
+                "`civitai-dl library backup --list` でほかのバックアップを確認できます".to_owned()
+            }
+            Self::Restored { from, kept } => match kept {
+                Some(kept) => format!(
+                    "カタログを {} の状態に戻しました。以前のものは {} にあります",
+                    from.display(),
+                    kept.display()
+                ),
+                None => format!("カタログを {} の状態に戻しました", from.display()),
+            },
+            Self::SchemaMoved { from, to } => {
+                format!("テーブルをバージョン {from} から {to} に移しました")
             }
             Self::Gone => "もうありません".to_owned(),
             Self::Listed { count, bytes } => format!("{count} ファイル、{}", size(*bytes)),

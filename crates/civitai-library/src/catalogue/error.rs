@@ -28,6 +28,14 @@ pub enum Error {
         /// The newest version known here.
         known: u32,
     },
+    /// There is no such version of the tables.
+    #[error("there is no schema {asked}; this program knows 1 to {known}")]
+    NoSuchSchema {
+        /// What was asked for.
+        asked: u32,
+        /// The newest version known here.
+        known: u32,
+    },
     /// A path cannot be written down.
     #[error("{} is no Unicode", path.display())]
     NotUnicode {
@@ -49,7 +57,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Damaged { .. } | Self::Io(_) | Self::Newer { .. } => "io",
-            Self::NotUnicode { .. } => "usage",
+            Self::NoSuchSchema { .. } | Self::NotUnicode { .. } => "usage",
             Self::Store { source, .. } => match source.sqlite_error_code() {
                 Some(rusqlite::ErrorCode::DiskFull) => "no_space",
                 Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {

@@ -9,7 +9,7 @@ use rusqlite_migration::{M, Migrations};
 pub(super) const MIGRATIONS: Migrations<'static> = Migrations::from_slice(ALL);
 
 /// The number of the newest version.
-pub(super) const LATEST: u32 = 3;
+pub(crate) const LATEST: u32 = 3;
 
 const ALL: &[M<'static>] = &[
     M::up(include_str!("schema/1-up.sql")).down(include_str!("schema/1-down.sql")),

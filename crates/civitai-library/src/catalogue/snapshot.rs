@@ -54,7 +54,8 @@ impl Catalogue {
     pub fn snapshots(&self, subject: Subject) -> Result<Vec<Snapshot>, Error> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
-                "SELECT taken, body FROM snapshot WHERE subject = ?1 AND id = ?2 ORDER BY number",
+                "SELECT taken, body FROM snapshot WHERE subject = ?1 AND id = ?2
+                ORDER BY taken, number",
             )?;
             let rows = select.query_map(params![subject.word(), subject.id()], |row| {
                 let body: Option<Vec<u8>> = row.get(1)?;
@@ -106,7 +107,8 @@ pub(super) fn note_gone(
 /// The digest of the last snapshot, which is empty when it says that there is nothing.
 fn last(transaction: &Transaction<'_>, subject: Subject) -> Result<Option<String>, Fault> {
     let mut select = transaction.prepare_cached(
-        "SELECT ifnull(digest, '') FROM snapshot WHERE subject = ?1 AND id = ?2 ORDER BY number DESC LIMIT 1",
+        "SELECT ifnull(digest, '') FROM snapshot WHERE subject = ?1 AND id = ?2 
+        ORDER BY taken DESC, number DESC LIMIT 1",
     )?;
     let last = select.query_row(params![subject.word(), subject.id()], |row| row.get(0));
     Ok(last.optional()?)

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod identify;
+mod keep;
 mod repair;
 mod scan;
 mod sidecar;

@@ -3,13 +3,18 @@
 use serde_json::json;
 
 use super::{blocking, failure, of};
+use crate::args::CheckDbArgs;
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::session::{Outcome, Session};
 use crate::text::{Hint, Library, Message};
+use civitai_library::{Catalogue, Library as Place, backup};
 
-pub(super) async fn run(session: &Session) -> Outcome {
+pub(super) async fn run(args: CheckDbArgs, session: &Session) -> Outcome {
     let library = of(session)?;
+    if let Some(to) = args.to_schema {
+        return move_to(library, to, session).await;
+    }
     let checked = blocking(session, move || {
         let Some(catalogue) = library.catalogue_if_there()? else {
             return Ok(None);
@@ -45,5 +50,28 @@ pub(super) async fn run(session: &Session) -> Outcome {
             return Ok(Exit::Integrity);
         }
     }
+    Ok(Exit::Done)
+}
+
+/// Moves the tables to another version, behind a copy of how they were.
+async fn move_to(library: Place, to: u32, session: &Session) -> Outcome {
+    let moved = blocking(session, move || {
+        if let Some(catalogue) = library
+            .catalogue_if_there()
+            .map_err(|error| failure(&error))?
+        {
+            let (data_dir, reason) = (&library.data_dir, backup::Reason::Safety);
+            backup::make(&catalogue, data_dir, reason, backup::KEEP)
+                .map_err(|error| Failure::library(Kind::from_word(error.code()), &error))?;
+        }
+        Catalogue::move_to_schema(&library.data_dir, to).map_err(|error| failure(&error))
+    })
+    .await?;
+    let (from, to) = moved?;
+    let printer = &session.printer;
+    if printer.is_json() {
+        printer.record("summary", &json!({ "from": from, "to": to }))?;
+    }
+    printer.say(&Message::Library(Library::SchemaMoved { from, to }));
     Ok(Exit::Done)
 }

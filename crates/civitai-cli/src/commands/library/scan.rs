@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::bar::Bar;
 use super::list::Shelf;
-use super::{blocking, failure, from_here, of};
+use super::{blocking, failure, from_here, keep, of};
 use crate::args::ScanArgs;
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
@@ -43,6 +43,7 @@ pub(super) async fn run(args: ScanArgs, session: &Session) -> Outcome {
             return Err(Failure::interrupted().into());
         }
     }
+    keep::back_up_if_due(session).await?;
     session.end_monitor();
     total.tell(session)
 }

@@ -2,8 +2,15 @@
 
 pub(super) const ABOUTS: &[(&str, &str)] = &[
     ("library", "ライブラリにあるファイルを調べ、整えます"),
+    ("library backup", "カタログを、後で戻せるように複製します"),
     ("library check-db", "カタログに問題がないか確かめます"),
+    (
+        "library export",
+        "カタログの内容をすべてテキストで書き出します",
+    ),
+    ("library import", "書き出されたカタログを取り込みます"),
     ("library list", "ライブラリのファイルを一覧します"),
+    ("library restore", "カタログをバックアップの状態に戻します"),
     (
         "library repair",
         "破損したファイルを、必要な部分だけ取得して直します",
@@ -24,6 +31,42 @@ pub(super) const ABOUTS: &[(&str, &str)] = &[
 ];
 
 pub(super) const ARGUMENTS: &[(&str, &str, &str)] = &[
+    (
+        "library backup",
+        "if_older",
+        "最後のバックアップがこれより古いときだけ (24h など)",
+    ),
+    (
+        "library backup",
+        "keep",
+        "残しておくこの種類のバックアップの数",
+    ),
+    (
+        "library backup",
+        "list",
+        "あるバックアップを表示し、新たに作らない",
+    ),
+    (
+        "library check-db",
+        "to_schema",
+        "このプログラムの別の版のために、先にテーブルをこのバージョンに移す",
+    ),
+    (
+        "library export",
+        "format",
+        "jsonl (すべて) または csv (ファイルの表)",
+    ),
+    ("library export", "to", "書き出すファイル [既定: 標準出力]"),
+    (
+        "library import",
+        "file",
+        "`library export` が書き出したファイル",
+    ),
+    (
+        "library restore",
+        "file",
+        "戻すバックアップ [既定: 問題のない最新のもの]",
+    ),
     (
         "library list",
         "base_model",
