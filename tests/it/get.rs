@@ -52,7 +52,7 @@ fn a_link_becomes_a_proved_file_and_is_left_alone_the_second_time() {
         (&"download".into(), &1001.into(), &100_100.into())
     );
     let got = file(&ran);
-    let path = user.path(".local/share/civitai-dl/models/watercolour_fields.safetensors");
+    let path = user.path(".local/share/civitai-dl/models/loras/watercolour_fields.safetensors");
     assert_eq!(got["path"], path.to_str().unwrap());
     assert_eq!(
         (&got["status"], &got["verified"], &got["scan"]),
@@ -61,7 +61,10 @@ fn a_link_becomes_a_proved_file_and_is_left_alone_the_second_time() {
     assert_eq!(got["sha256"], sha256(&path));
     assert_eq!(
         names(path.parent().unwrap()),
-        ["watercolour_fields.safetensors"]
+        [
+            "watercolour_fields.civitai.info",
+            "watercolour_fields.safetensors"
+        ]
     );
     assert_eq!(ran.line("summary")["downloaded"], 1);
 
@@ -271,6 +274,7 @@ fn resets_an_expired_lease_and_another_storage_do_not_show_in_the_bytes() {
             "100201",
             "--to",
             "out",
+            "--no-sidecars",
             "--json",
         ])
         .exits(0);
@@ -433,7 +437,73 @@ fn of_several_links_the_good_ones_come_and_the_bad_ones_are_named() {
         ),
         (&"summary".into(), &2.into())
     );
-    assert_eq!(names(&user.path("out")), ["watercolour_fields.safetensors"]);
+    assert_eq!(
+        names(&user.path("out")),
+        [
+            "watercolour_fields.civitai.info",
+            "watercolour_fields.safetensors"
+        ]
+    );
+}
+
+#[test]
+fn each_layout_has_its_folders_and_its_sidecars() {
+    let site = Site::start();
+    let user = User::of(&site);
+    let beside = [
+        ("comfyui", "loras", vec!["civitai.info"]),
+        ("a1111", "models/Lora", vec!["civitai.info", "json"]),
+        ("forge", "models/Lora", vec!["civitai.info", "json"]),
+        ("swarmui", "Lora", vec!["civitai.info", "swarm.json"]),
+        (
+            "stabilitymatrix",
+            "Lora",
+            vec!["civitai.info", "cm-info.json"],
+        ),
+        ("flat", "", vec!["civitai.info"]),
+        (
+            "{type}/{file_id}/{file}",
+            "LORA/100100",
+            vec!["civitai.info"],
+        ),
+    ];
+    for (layout, folder, sidecars) in beside {
+        let root = user.path("by").join(layout.replace(['/', '{', '}'], "_"));
+        let library = root.to_str().unwrap();
+        user.run(&["get", "1001", "--layout", layout, "--library", library])
+            .exits(0);
+        let mut expected: Vec<_> = sidecars
+            .iter()
+            .map(|suffix| format!("watercolour_fields.{suffix}"))
+            .collect();
+        expected.push("watercolour_fields.safetensors".to_owned());
+        expected.sort();
+        let mut found = names(&root.join(folder));
+        found.retain(|name| !name.starts_with('.'));
+        assert_eq!(found, expected, "{layout}");
+    }
+    let info = fs_err::read(user.path("by/a1111/models/Lora/watercolour_fields.json")).unwrap();
+    let info: Value = serde_json::from_slice(&info).unwrap();
+    assert!(
+        info["activation text"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty()),
+        "{info}"
+    );
+}
+
+#[test]
+fn a_sidecar_that_is_no_json_is_named_and_stays() {
+    let site = Site::start();
+    let user = User::of(&site);
+    let mine = user.write("out/watercolour_fields.civitai.info", "not JSON");
+    let ran = user.run(&["get", "1001", "--to", "out"]).exits(0);
+    assert!(
+        ran.stderr.contains("watercolour_fields.civitai.info"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(fs_err::read(&mine).unwrap(), b"not JSON");
 }
 
 #[test]

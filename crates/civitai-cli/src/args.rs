@@ -20,6 +20,7 @@ mod bulk;
 mod from_workflow;
 mod identify;
 mod library;
+pub(crate) mod operation;
 mod project;
 
 pub(crate) use self::bench::{AbArgs, BenchAction, BenchArgs};

@@ -1,5 +1,6 @@
 //! Files to fetch, several at a time: what is planned, what became of each, and the sum. `get` and `fetch` share it.
 
+mod description;
 mod record;
 mod report;
 
@@ -16,6 +17,7 @@ use civitai_library::catalogue::Recorder;
 use civitai_security::FileName;
 use futures::stream::{self, Stream, StreamExt as _};
 
+use self::description::{Gallery, Knowledge};
 use self::record::Records;
 use self::report::{FileLine, Report};
 use crate::exit::Kind;
@@ -30,6 +32,7 @@ use crate::session::{Outcome, Session};
 use crate::settings::{Amount, Settings};
 use crate::text::{Hint, Message};
 
+pub(crate) use self::description::Description;
 pub(crate) use self::report::{Action, Ids};
 
 /// One file somebody asked for.
@@ -39,6 +42,8 @@ pub(crate) struct Wanted {
     /// The link or address it was asked for by, without any token.
     pub(crate) link: String,
     pub(crate) ids: Ids,
+    /// The root of the tree it goes into.
+    pub(crate) root: PathBuf,
     pub(crate) directory: PathBuf,
     pub(crate) name: FileName,
     /// Names the content across runs and addresses.
@@ -48,6 +53,8 @@ pub(crate) struct Wanted {
     pub(crate) storage: Storage,
     /// What is settled for a file whose place somebody else has chosen.
     pub(crate) pinned: Option<Pinned>,
+    /// What is to stand beside it.
+    pub(crate) description: Option<Description>,
 }
 
 /// A file that goes to its own name or nowhere.
@@ -109,6 +116,7 @@ pub(crate) struct Batch<'a> {
     side: Option<Side>,
     guard: Safeguard,
     records: Records,
+    gallery: Gallery,
 }
 
 impl<'a> Batch<'a> {
@@ -128,6 +136,7 @@ impl<'a> Batch<'a> {
             side: None,
             guard: Safeguard::new(session),
             records: Records::default(),
+            gallery: Gallery::default(),
         }
     }
 
@@ -154,7 +163,7 @@ impl<'a> Batch<'a> {
             .map(|claimed| self.place(claimed))
             .buffered(LOOKERS)
             .flat_map(stream::iter)
-            .filter_map(|placed| std::future::ready(self.plan(placed)))
+            .filter_map(|placed| self.plan(placed))
             .map(|planned| {
                 let place = self.queue.place(planned.wanted.expected.bytes);
                 self.fetch(planned, place)
@@ -208,7 +217,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Says where a file goes. Nothing is left to do for what is there, fails, or is only planned.
-    fn plan(&self, placed: Result<(Wanted, Found), Unfound>) -> Option<Planned> {
+    async fn plan(&self, placed: Result<(Wanted, Found), Unfound>) -> Option<Planned> {
         let (wanted, found) = match placed {
             Ok(placed) => placed,
             Err(unfound) => {
@@ -226,7 +235,9 @@ impl<'a> Batch<'a> {
                     Standing::There(fetched) => {
                         self.records.found(&wanted, &fetched);
                         wanted.landed(&fetched.path);
+                        self.describe(&wanted, &path, Knowledge::Old).await;
                         self.report.file(&FileLine::fetched(&wanted, &fetched));
+                        self.illustrate(&wanted, &path).await;
                         None
                     }
                     _ => Some(Planned { wanted, path }),
@@ -318,7 +329,7 @@ impl<'a> Batch<'a> {
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
         let mut turn = Some(turn);
-        let outcome = loop {
+        let (outcome, is_there) = loop {
             let turn = match turn.take() {
                 Some(turn) => turn,
                 None => self.queue.place(wanted.expected.bytes).turn().await,
@@ -337,20 +348,28 @@ impl<'a> Batch<'a> {
             let error = match result {
                 Ok(fetched) => {
                     wanted.landed(&fetched.path);
-                    break FileLine::fetched(&wanted, &fetched);
+                    self.describe(&wanted, &path, Knowledge::New).await;
+                    break (FileLine::fetched(&wanted, &fetched), true);
                 }
                 Err(error) => error,
             };
             match self.bear(&error).await {
-                None => break FileLine::error(&wanted, &path, fetched_bytes, &error),
+                None => {
+                    let outcome = FileLine::error(&wanted, &path, fetched_bytes, &error);
+                    break (outcome, false);
+                }
                 Some(Borne::Not(failure)) => {
-                    break FileLine::failed(&wanted, &path, fetched_bytes, failure);
+                    let outcome = FileLine::failed(&wanted, &path, fetched_bytes, failure);
+                    break (outcome, false);
                 }
                 Some(Borne::Over) => {}
             }
         };
         self.records.ended(&wanted, &path, &outcome);
         self.report.file(&outcome);
+        if is_there {
+            self.illustrate(&wanted, &path).await;
+        }
     }
 
     /// The place on the board of a file that is about to be fetched.
@@ -417,7 +436,7 @@ impl<'a> Batch<'a> {
             .existing(pinned.map_or(self.rules.existing, |pinned| pinned.existing))
             .unproved(self.rules.unproved)
             .wait(self.rules.wait)
-            .quarantine_root(pinned.map_or(&wanted.directory, |pinned| &pinned.root))
+            .quarantine_root(pinned.map_or(&wanted.root, |pinned| &pinned.root))
             .commits(&self.commits);
         let transfer = self.records.hook(wanted, transfer);
         match &self.limit {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use civitai_download::Jobs;
+use civitai_library::layout::Layout;
 use url::Url;
 
 use crate::failure::Failure;
@@ -104,7 +105,7 @@ pub(crate) struct Settings {
     pub(crate) token_file: Option<PathBuf>,
     pub(crate) data_dir: PathBuf,
     pub(crate) library: PathBuf,
-    pub(crate) layout: String,
+    pub(crate) layout: Layout,
     pub(crate) jobs: Amount,
     pub(crate) connections: Amount,
     /// Bytes a second over all transfers of this run.

@@ -8,6 +8,7 @@ mod help;
 mod ja;
 mod library;
 mod measure;
+mod place;
 mod project;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub(crate) use flow::{Flow, flow_heads, status_word};
 pub(crate) use help::{misuse, translate_help};
 pub(crate) use library::Library;
 pub(crate) use measure::{Heading, Measure, Verdict, ratio, seconds};
+pub(crate) use place::Place;
 pub(crate) use project::Project;
 
 /// A language messages exist in.
@@ -198,14 +200,10 @@ pub(crate) enum Message {
         verified: Verified,
         elapsed: Duration,
     },
-    ImagesLater,
     Incomplete {
         gap: Gap,
     },
     Interrupted,
-    LayoutLater {
-        layout: String,
-    },
     /// About the models that files name.
     Flow(Flow),
     /// About the library.
@@ -259,6 +257,8 @@ pub(crate) enum Message {
         problem: String,
     },
     PictureTellsNothing,
+    /// About where files stand and what stands beside them.
+    Place(Place),
     Planned {
         action: Action,
         path: PathBuf,
@@ -274,7 +274,6 @@ pub(crate) enum Message {
     SecretFileIsOpen {
         path: PathBuf,
     },
-    SidecarsLater,
     SimRunning {
         site: String,
     },

@@ -27,7 +27,7 @@ mod site;
 mod snapshot;
 mod stock;
 mod verified;
-mod word;
+pub(crate) mod word;
 
 pub use absence::Sought;
 pub(crate) use check::problems_of;

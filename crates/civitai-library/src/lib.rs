@@ -13,8 +13,10 @@ pub mod exchange;
 pub mod identify;
 pub mod layout;
 pub mod licence;
+pub mod link;
 pub mod lock;
 pub mod manifest;
+pub mod operation;
 pub mod path;
 pub mod project;
 pub mod relock;
@@ -29,6 +31,7 @@ pub mod verify;
 pub mod workflow;
 
 mod library;
+mod subject;
 
 pub use catalogue::Catalogue;
 pub use library::Library;

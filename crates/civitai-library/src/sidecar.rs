@@ -18,12 +18,19 @@ use serde_json::{Map, Value};
 mod beside;
 mod card;
 mod coding;
+mod compact;
 mod fact;
+mod picture;
 mod table;
+mod write;
 
 pub use beside::{Beside, Part, owner};
 pub use card::{CARRIED, Card};
+pub use compact::Compact;
 pub use fact::Fact;
+pub use picture::Picture;
+pub use write::{Written, describe, path};
+pub(crate) use write::{located, text, with_suffix};
 
 /// A form that a tool reads or writes beside a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::operation::{
+    DuplicatesArgs, MoveArgs, OrphansArgs, RemoveArgs, RenameArgs, SidecarsArgs, TreeArgs, UndoArgs,
+};
+
 #[derive(Args, Debug)]
 pub(crate) struct LibraryArgs {
     #[command(subcommand)]
@@ -20,8 +24,18 @@ pub(crate) enum LibraryAction {
     Export(CatalogueExportArgs),
     /// Take in what an export has written
     Import(ImportArgs),
+    /// Find files that hold the same
+    Duplicates(DuplicatesArgs),
     /// List the files of the library
     List(ListArgs),
+    /// Move models with the files beside them
+    Move(MoveArgs),
+    /// Find files that belong to nothing
+    Orphans(OrphansArgs),
+    /// Put models into the trash
+    Remove(RemoveArgs),
+    /// Give a model another name
+    Rename(RenameArgs),
     /// Make damaged files whole again, fetching only what is wrong
     Repair(RepairArgs),
     /// Go back to a backup of the catalogue
@@ -30,6 +44,12 @@ pub(crate) enum LibraryAction {
     Scan(ScanArgs),
     /// Show everything that is known of a file
     Show(ShowArgs),
+    /// Write the sidecars of another tool from those that are there
+    Sidecars(SidecarsArgs),
+    /// Show the library as a tree, and what it would be in another layout
+    Tree(TreeArgs),
+    /// Take an operation back
+    Undo(UndoArgs),
     /// List files that the site has something newer for
     Updates(UpdatesArgs),
     /// Check that files are what they were

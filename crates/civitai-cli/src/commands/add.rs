@@ -116,7 +116,7 @@ impl Wish {
             path,
             // What the user says of this file alone is written down with it.
             layout: matches!(layout.origin(Key::Layout), Origin::Flag)
-                .then(|| session.settings.layout.clone()),
+                .then(|| session.settings.layout.to_string()),
         })
     }
 

@@ -69,7 +69,7 @@ async fn run_links(args: BulkRunArgs, session: &Session) -> Outcome {
         printer.say(&Message::Bulk(Bulk::Background { id }));
         return Ok(Exit::Done);
     }
-    get::tell_of_limits(&options.choose, session);
+    session.printer.detail(&Message::ScanLater);
     let claim = jobs.start(&new).map_err(|error| failure(&error))?;
     let job = jobs
         .job(claim.id().as_str())

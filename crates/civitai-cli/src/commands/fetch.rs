@@ -116,6 +116,7 @@ impl<'a> Fetcher<'a> {
             item: None,
             link: RedactedUrl::new(url.clone()).to_string(),
             ids: Ids::default(),
+            root: self.directory.clone(),
             directory: self.directory.clone(),
             name,
             identity: identity(&url),
@@ -123,6 +124,7 @@ impl<'a> Fetcher<'a> {
             source: Arc::new(source),
             storage,
             pinned: None,
+            description: None,
         })
     }
 

@@ -1,6 +1,6 @@
 //! `get`: from links to proved files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -14,11 +14,13 @@ use civitai_download::{
     Existing, Expected, Lease, LeaseError, Mode, Storage, Unproved, UrlSource, Wait,
 };
 use civitai_library::catalogue::{Learnt, Recorder};
+use civitai_library::layout::{Layout, Subject};
+use civitai_library::sidecar::{Card, Form, Picture};
 use civitai_security::FileName;
 use futures::stream::{self, BoxStream, StreamExt as _};
 
 use crate::args::{Choose, GetArgs, format, one};
-use crate::batch::{Batch, Ids, Rules, Unfound, Wanted};
+use crate::batch::{Batch, Description, Ids, Rules, Unfound, Wanted};
 use crate::commands::library;
 use crate::exit::Kind;
 use crate::failure::Failure;
@@ -42,7 +44,7 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> Outcome {
     let recorder = recorder(session, rules.dry_run).await?;
     let finder = Finder::new(&args.choose, session, None)?;
     let finder = Arc::new(finder.telling(recorder.clone()));
-    tell_of_limits(&args.choose, session);
+    session.printer.detail(&Message::ScanLater);
     let found = stream::iter(entries)
         .map(|entry| Arc::clone(&finder).follow(entry))
         .buffered(LOOKUPS)
@@ -87,32 +89,47 @@ pub(crate) fn rules(choose: &Choose, force: bool) -> Rules {
     }
 }
 
-/// What the command line promises for later is said now, to those who asked for details.
-pub(crate) fn tell_of_limits(choose: &Choose, session: &Session) {
-    let printer = &session.printer;
-    if choose.with_images > 0 {
-        printer.warn(&Message::ImagesLater);
-    }
-    printer.detail(&Message::ScanLater);
-    if choose.to.is_none() {
-        printer.detail(&Message::LayoutLater {
-            layout: session.settings.layout.clone(),
-        });
-    }
-    if !choose.no_sidecars {
-        printer.detail(&Message::SidecarsLater);
-    }
-}
-
 /// Finds the files that links mean.
 pub(crate) struct Finder {
     client: Client,
     /// How a job bears a site that limits; without it a limit is a failure.
     patience: Option<Patience>,
     storage: Storage,
-    directory: PathBuf,
+    destination: Destination,
+    /// The sidecars to write besides the preview; none where nothing is to stand beside the model.
+    forms: Option<&'static [Form]>,
+    examples: usize,
     wish: Wish,
     recorder: Option<Arc<Recorder>>,
+}
+
+/// Where files go.
+enum Destination {
+    /// All into one directory.
+    Directory(PathBuf),
+    /// Into the folders of a layout, below a root.
+    Library { root: PathBuf, layout: Layout },
+}
+
+impl Destination {
+    fn root(&self) -> &Path {
+        match self {
+            Self::Directory(root) | Self::Library { root, .. } => root,
+        }
+    }
+
+    fn place(&self, subject: &Subject) -> (PathBuf, FileName) {
+        let (root, placed) = match self {
+            Self::Directory(root) => return (root.clone(), subject.name.clone()),
+            Self::Library { root, layout } => (root, layout.place(subject)),
+        };
+        let name = placed.file_name().unwrap_or_default().to_string_lossy();
+        let folder = placed.parent().unwrap_or(Path::new(""));
+        (
+            root.join(folder),
+            FileName::clean(&name, subject.name.as_str()),
+        )
+    }
 }
 
 /// Which versions and files are wanted where a link leaves it open.
@@ -137,10 +154,15 @@ impl Finder {
             client: network::site(session)?,
             patience,
             storage: network::storage(settings, network::policy(settings, &settings.base_url)?)?,
-            directory: choose
-                .to
-                .as_ref()
-                .map_or_else(|| settings.library.clone(), |to| here.join(to)),
+            destination: match &choose.to {
+                Some(to) => Destination::Directory(here.join(to)),
+                None => Destination::Library {
+                    root: settings.library.clone(),
+                    layout: settings.layout.clone(),
+                },
+            },
+            forms: (!choose.no_sidecars).then(|| settings.layout.forms()),
+            examples: usize::try_from(choose.with_images).unwrap_or(usize::MAX),
             wish: Wish::new(choose)?,
             recorder: None,
         })
@@ -313,34 +335,44 @@ impl Finder {
             (None, Some(model)) => model.kind.as_ref(),
             (None, None) => None,
         };
-        let owner = model.map(|model| model.id).or_else(|| version.owner());
         match select(version, choice, kind) {
             Ok(files) => files
                 .into_iter()
-                .map(|file| Ok(self.wanted(text, owner, version, file)))
+                .map(|file| Ok(self.wanted(text, model, version, file)))
                 .collect(),
             Err(error) => vec![unfound(text, Failure::library(Kind::NotFound, &error))],
         }
     }
 
-    fn wanted(&self, text: &str, model: Option<ModelId>, version: &Version, file: &File) -> Wanted {
+    fn wanted(&self, text: &str, model: Option<&Model>, version: &Version, file: &File) -> Wanted {
+        let owner = model.map(|model| model.id).or_else(|| version.owner());
+        let (directory, name) = self
+            .destination
+            .place(&Subject::of_file(model, version, file));
+        let pictures = Picture::of(version, self.examples);
         let request = FileRequest::new(version, file);
         let alternative = request.alternative(file);
         Wanted {
             item: None,
             link: text.to_owned(),
             ids: Ids {
-                model_id: model.map(ModelId::get),
+                model_id: owner.map(ModelId::get),
                 version_id: Some(version.id.get()),
                 file_id: Some(file.id.get()),
             },
-            directory: self.directory.clone(),
-            name: FileName::clean(file.display_name(), &file.id.to_string()),
+            root: self.destination.root().to_owned(),
+            directory,
+            name,
             identity: format!("civitai:{}:{}", version.id, file.id),
             expected: expected(file),
             source: lease(self.client.clone(), request, alternative),
             storage: self.storage.clone(),
             pinned: None,
+            description: self.forms.map(|forms| Description {
+                card: Card::of_file(model, version, file.id).compact(),
+                forms,
+                pictures,
+            }),
         }
     }
 }

@@ -4,15 +4,16 @@ mod bar;
 mod check_db;
 mod keep;
 mod list;
+mod operation;
 mod repair;
 mod scan;
 mod show;
+mod tree;
 mod updates;
 mod verify;
 
 use std::path::{Path, PathBuf};
 
-use civitai_library::layout::LayoutError;
 use civitai_library::{Library, catalogue};
 
 use crate::args::LibraryAction;
@@ -27,11 +28,19 @@ pub(crate) async fn run(action: LibraryAction, session: &Session) -> Outcome {
         LibraryAction::CheckDb(args) => check_db::run(args, session).await,
         LibraryAction::Export(args) => keep::export(args, session).await,
         LibraryAction::Import(args) => keep::import(args, session).await,
+        LibraryAction::Duplicates(args) => operation::duplicates(args, session).await,
         LibraryAction::List(args) => list::run(args, session).await,
+        LibraryAction::Move(args) => operation::moves(args, session).await,
+        LibraryAction::Orphans(args) => operation::orphans(args, session).await,
+        LibraryAction::Remove(args) => operation::remove(args, session).await,
+        LibraryAction::Rename(args) => operation::rename(args, session).await,
         LibraryAction::Repair(args) => repair::run(args, session).await,
         LibraryAction::Restore(args) => keep::restore(args, session).await,
         LibraryAction::Scan(args) => scan::run(args, session).await,
         LibraryAction::Show(args) => show::run(args, session).await,
+        LibraryAction::Sidecars(args) => operation::sidecars(args, session).await,
+        LibraryAction::Tree(args) => tree::run(args, session).await,
+        LibraryAction::Undo(args) => operation::undo(args, session).await,
         LibraryAction::Updates(args) => updates::run(args, session).await,
         LibraryAction::Verify(args) => verify::run(args, session).await,
     }
@@ -41,17 +50,19 @@ pub(crate) async fn run(action: LibraryAction, session: &Session) -> Outcome {
 pub(crate) fn of(session: &Session) -> Result<Library, Failure> {
     let settings = &session.settings;
     let here = &settings.layers.surroundings().directory;
-    let layout = settings.layout.parse();
     Ok(Library {
-        root: real(&here.join(&settings.library)),
+        root: real(&here.join(&settings.library))?,
         data_dir: here.join(&settings.data_dir),
-        layout: layout.map_err(|error: LayoutError| Failure::library(Kind::Usage, &error))?,
+        layout: settings.layout.clone(),
     })
 }
 
 /// One path for one place, however it was written; what is not there stays as it was written.
-fn real(path: &Path) -> PathBuf {
-    fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+fn real(path: &Path) -> Result<PathBuf, Failure> {
+    match fs_err::canonicalize(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(path.to_owned()),
+        real => real.map_err(|error| Failure::io(&error)),
+    }
 }
 
 /// The paths of arguments, from where the user stands.

@@ -326,6 +326,7 @@ impl Work<'_> {
                     version_id: Some(file.version.get()),
                     file_id: Some(file.file.get()),
                 },
+                root: self.library.root.clone(),
                 directory: path
                     .parent()
                     .map_or_else(|| self.library.root.clone(), Into::into),
@@ -337,6 +338,7 @@ impl Work<'_> {
                     .with_blake3(file.blake3),
                 source: get::lease(client.clone(), request, alternative),
                 storage: storage.clone(),
+                description: None,
                 pinned: Some(Pinned {
                     existing: if matches!(step, Step::Replace { .. }) {
                         Existing::Replace

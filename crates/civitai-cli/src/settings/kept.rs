@@ -198,7 +198,7 @@ mod tests {
             settings.jobs,
             crate::settings::Amount::Exactly(7.try_into().unwrap())
         );
-        assert_eq!(settings.layout, "flat");
+        assert_eq!(settings.layout.to_string(), "flat");
         assert_eq!(settings.data_dir, Path::new("/elsewhere"));
         assert_eq!(settings.layers.raw(Key::Lang).unwrap().text, "ja");
         let (key, _) = settings.distrusted().expect("a project chose the site");

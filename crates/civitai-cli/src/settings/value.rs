@@ -5,6 +5,7 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use civitai_library::layout::{Layout, LayoutError};
 use url::Url;
 
 use crate::text::{Lang, nearest};
@@ -31,6 +32,10 @@ pub(crate) enum Bad {
     },
     NotAProxy {
         text: String,
+    },
+    /// A template of which something else is wrong.
+    NotALayout {
+        problem: String,
     },
     UnknownVariable {
         name: String,
@@ -153,24 +158,14 @@ pub(super) fn when(text: &str) -> Result<When, Bad> {
 }
 
 /// A known layout, or a template whose variables are all known.
-pub(super) fn layout(text: &str) -> Result<String, Bad> {
-    if !text.contains('{') {
-        return if LAYOUTS.contains(&text) {
-            Ok(text.to_owned())
-        } else {
-            Err(not_one_of(text, LAYOUTS))
-        };
-    }
-    for piece in text.split('{').skip(1) {
-        let name = piece.split('}').next().unwrap_or(piece);
-        if !piece.contains('}') || !VARIABLES.contains(&name) {
-            return Err(Bad::UnknownVariable {
-                name: name.to_owned(),
-                nearest: nearest(name, VARIABLES.iter().copied()),
-            });
-        }
-    }
-    Ok(text.to_owned())
+pub(super) fn layout(text: &str) -> Result<Layout, Bad> {
+    text.parse().map_err(|error| match error {
+        LayoutError::UnknownName { name, .. } => not_one_of(&name, Layout::NAMES),
+        LayoutError::UnknownVariable { name, nearest } => Bad::UnknownVariable { name, nearest },
+        error => Bad::NotALayout {
+            problem: error.to_string(),
+        },
+    })
 }
 
 fn not_one_of(text: &str, known: &'static [&'static str]) -> Bad {
@@ -194,27 +189,3 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Beyond this a number is a typing error, not a wish.
 const MOST_PARALLEL: usize = 64;
-
-const LAYOUTS: &[&str] = &[
-    "comfyui",
-    "a1111",
-    "forge",
-    "invokeai",
-    "swarmui",
-    "stabilitymatrix",
-    "flat",
-];
-
-const VARIABLES: &[&str] = &[
-    "type",
-    "base_model",
-    "creator",
-    "model",
-    "model_id",
-    "version",
-    "version_id",
-    "file",
-    "file_id",
-    "first_tag",
-    "ext",
-];

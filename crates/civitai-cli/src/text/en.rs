@@ -110,12 +110,8 @@ pub(super) fn say(message: &Message) -> String {
             )
         }
         Message::Flow(flow) => flow.say(Lang::En),
-        Message::ImagesLater => "example pictures are not fetched by this version".to_owned(),
         Message::Incomplete { gap } => format!("the list may be incomplete: {gap}"),
         Message::Interrupted => "interrupted".to_owned(),
-        Message::LayoutLater { layout } => {
-            format!("layout {layout} is not applied yet: files go flat into the library")
-        }
         Message::Library(library) => library.say(Lang::En),
         Message::LineEnd => "\n".to_owned(),
         Message::ListMissing { path, problem } => {
@@ -148,6 +144,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::PictureTellsNothing => {
             "the site does not know what the picture was made with".to_owned()
         }
+        Message::Place(place) => place.say(Lang::En),
         Message::Planned {
             action,
             path,
@@ -175,7 +172,6 @@ pub(super) fn say(message: &Message) -> String {
                 path.display()
             )
         }
-        Message::SidecarsLater => "no sidecars are written yet".to_owned(),
         Message::SimRunning { site } => format!("simulator running at {site}; Ctrl-C stops it"),
         Message::StoppedAtLimit { limit } => {
             format!("stopped at {limit}, there may be more: see them with --limit N or --all")
@@ -272,6 +268,7 @@ fn bad(problem: &Bad) -> String {
         Bad::NotAProxy { text } => {
             format!("`{text}` is not a proxy like http://host:3128 or socks5://host:1080")
         }
+        Bad::NotALayout { problem } => format!("the template cannot be used: {problem}"),
         Bad::UnknownVariable { name, nearest } => {
             format!(
                 "unknown template variable `{name}`{}",

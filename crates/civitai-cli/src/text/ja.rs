@@ -83,12 +83,8 @@ pub(super) fn say(message: &Message) -> String {
             };
             format!("{how}: {} ({}、{proof}、{} 秒)", path.display(), size(*bytes), tenths(*elapsed))
         }
-        Message::ImagesLater => "この版では作例画像を取得しません".to_owned(),
         Message::Incomplete { gap: reason } => format!("一覧は不完全かもしれません: {}", gap(reason)),
         Message::Interrupted => "中断しました".to_owned(),
-        Message::LayoutLater { layout } => {
-            format!("配置 {layout} はまだ適用されません。ファイルはライブラリの直下に置かれます")
-        }
         Message::Flow(flow) => flow.say(Lang::Ja),
         Message::Library(library) => library.say(Lang::Ja),
         Message::LineEnd => "\n".to_owned(),
@@ -120,6 +116,7 @@ pub(super) fn say(message: &Message) -> String {
         }
         Message::OutputLost { problem } => format!("標準出力に書き込めません: {problem}"),
         Message::PictureTellsNothing => "画像の作成に使われたモデルがサイトに記録されていません".to_owned(),
+        Message::Place(place) => place.say(Lang::Ja),
         Message::Planned { action, path, bytes } => {
             let action = match action {
                 Action::Download => "取得",
@@ -137,7 +134,6 @@ pub(super) fn say(message: &Message) -> String {
                 path.display()
             )
         }
-        Message::SidecarsLater => "付属ファイルはまだ書き込まれません".to_owned(),
         Message::SimRunning { site } => {
             format!("シミュレーターを {site} で実行中です。Ctrl-C で終了します")
         }
@@ -236,6 +232,7 @@ fn bad(problem: &Bad) -> String {
                 "`{text}` は http://host:3128 や socks5://host:1080 のようなプロキシではありません"
             )
         }
+        Bad::NotALayout { problem } => format!("このテンプレートは使えません: {problem}"),
         Bad::UnknownVariable { name, nearest } => {
             format!(
                 "テンプレート変数 `{name}` は不明です{}",

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Form;
+use crate::scan::is_model;
 
 /// What a file beside a model is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +61,7 @@ impl Beside {
         let names: BTreeSet<&str> = names.into_iter().collect();
         let models = names
             .iter()
-            .filter(|name| is_model(name) && **name != model);
+            .filter(|name| is_model(OsStr::new(name)) && **name != model);
         let stems: Vec<&str> = models.clone().map(|name| self::stem(name)).collect();
         let mut beside = Self::default();
         for name in &names {
@@ -117,16 +118,6 @@ fn part(rest: &str) -> Option<Part> {
     OTHERS.contains(&rest.as_str()).then_some(Part::Other)
 }
 
-/// Says whether a name has the extension of a model.
-pub(crate) fn is_model(name: &str) -> bool {
-    let extension = Path::new(name).extension().and_then(OsStr::to_str);
-    extension.is_some_and(|extension| {
-        MODELS
-            .iter()
-            .any(|model| model.eq_ignore_ascii_case(extension))
-    })
-}
-
 /// Returns the name of a sidecar's model without its extension; nothing for what is no sidecar by its name.
 ///
 /// `NAME.json`, `NAME.png` and the like are too common: they count only where a model of the stem stands beside them.
@@ -152,20 +143,6 @@ pub fn owner(name: &str) -> Option<(&str, Part)> {
 pub(crate) fn stem(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
-
-const MODELS: [&str; 11] = [
-    "safetensors",
-    "sft",
-    "ckpt",
-    "pt",
-    "pt2",
-    "pth",
-    "bin",
-    "pkl",
-    "gguf",
-    "onnx",
-    "engine",
-];
 
 const MEDIA: [&str; 10] = [
     ".png", ".jpg", ".jpeg", ".webp", ".gif", ".mp4", ".webm", ".avif", ".jxl", ".bmp",

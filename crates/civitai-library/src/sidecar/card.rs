@@ -51,11 +51,20 @@ impl Card {
                 slot => *slot = Value::Object(summary),
             }
         }
+        Self::about(info, Some(file.get().into()))
+    }
+
+    /// An answer of Civitai, and which of its files the card is about.
+    pub(super) fn about(info: Document, file: Option<u64>) -> Self {
         Self {
             documents: BTreeMap::from([(Form::CivitaiInfo, info)]),
-            file: Some(file.get().into()),
+            file,
             ..Self::default()
         }
+    }
+
+    pub(super) fn file_id(&self) -> Option<u64> {
+        self.file
     }
 
     /// Reads a sidecar, with those it carries.

@@ -36,6 +36,8 @@ pub enum Fact {
     FileName,
     /// Civitai's id of the file.
     FileId,
+    /// Its role in its version, in Civitai's words.
+    FileType,
     /// Its format, precision and size.
     FileMetadata,
     /// Its digests, as Civitai names them.

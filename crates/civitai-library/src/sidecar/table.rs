@@ -131,7 +131,7 @@ impl Form {
     }
 }
 
-static CIVITAI_INFO: [Field; 22] = [
+static CIVITAI_INFO: [Field; 23] = [
     field(Fact::VersionId, &["id"], Number),
     field(Fact::ModelId, &["modelId"], Number),
     field(Fact::VersionName, &["name"], Text),
@@ -148,6 +148,7 @@ static CIVITAI_INFO: [Field; 22] = [
     field(Fact::Creator, &["creator", "username"], Text),
     field(Fact::FileId, &["files", FILE, "id"], Number),
     field(Fact::FileName, &["files", FILE, "name"], Text),
+    field(Fact::FileType, &["files", FILE, "type"], Text),
     field(Fact::FileMetadata, &["files", FILE, "metadata"], Object),
     field(Fact::Hashes, &["files", FILE, "hashes"], Object),
     field(Fact::Sha256, &["files", FILE, "hashes", "SHA256"], UpperHex),

@@ -3,6 +3,7 @@
 mod catalogue;
 mod identify;
 mod keep;
+mod operation;
 mod repair;
 mod scan;
 mod sidecar;

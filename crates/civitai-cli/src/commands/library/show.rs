@@ -18,7 +18,7 @@ pub(super) async fn run(args: ShowArgs, session: &Session) -> Outcome {
     let here = session.settings.layers.surroundings().directory.clone();
     let mut outcomes = Vec::new();
     for name in args.files {
-        let (library, path) = (library.clone(), real(&here.join(&name)));
+        let (library, path) = (library.clone(), real(&here.join(&name))?);
         let wanted = name.clone();
         let found = blocking(session, move || find(&library, &wanted, &path)).await?;
         let found = found.map_err(|error| failure(&error))?;

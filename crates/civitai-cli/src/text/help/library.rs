@@ -1,6 +1,23 @@
 //! The help of `library` in Japanese.
 
 pub(super) const ABOUTS: &[(&str, &str)] = &[
+    ("library duplicates", "同じ内容のファイルを探します"),
+    ("library move", "モデルを付属ファイルごと移動します"),
+    (
+        "library orphans",
+        "どのモデルにも属さないファイルを探します",
+    ),
+    ("library remove", "モデルをごみ箱に入れます"),
+    ("library rename", "モデルの名前を変えます"),
+    (
+        "library sidecars",
+        "今ある付属ファイルから別のツールの形式を書きます",
+    ),
+    (
+        "library tree",
+        "ライブラリを木の形で表示し、別の配置でどうなるかを示します",
+    ),
+    ("library undo", "操作を取り消します"),
     ("library", "ライブラリにあるファイルを調べ、整えます"),
     ("library backup", "カタログを、後で戻せるように複製します"),
     ("library check-db", "カタログに問題がないか確かめます"),
@@ -67,6 +84,76 @@ pub(super) const ARGUMENTS: &[(&str, &str, &str)] = &[
         "file",
         "戻すバックアップ [既定: 問題のない最新のもの]",
     ),
+    (
+        "library duplicates",
+        "link",
+        "同じ内容のファイルに実体を共有させる (ハードリンク、reflink、シンボリックリンク)",
+    ),
+    (
+        "library move",
+        "all",
+        "すべてのモデルを配置の決める場所へ移動する",
+    ),
+    (
+        "library move",
+        "leave_sidecars",
+        "付属ファイルとプレビューを元の場所に残す",
+    ),
+    (
+        "library move",
+        "paths",
+        "モデルやフォルダー。--to がなければ、複数のうち最後が移動先",
+    ),
+    (
+        "library move",
+        "to",
+        "移動先のフォルダー [既定: 配置が決める場所]",
+    ),
+    ("library orphans", "remove", "ごみ箱に入れる"),
+    (
+        "library remove",
+        "leave_sidecars",
+        "付属ファイルとプレビューを残す",
+    ),
+    (
+        "library remove",
+        "paths",
+        "ごみ箱に入れるモデルやフォルダー",
+    ),
+    (
+        "library remove",
+        "undo",
+        "最後の操作、またはこの番号の操作を取り消す",
+    ),
+    ("library rename", "file", "名前を変えるモデル"),
+    (
+        "library rename",
+        "leave_sidecars",
+        "付属ファイルとプレビューの名前は変えない",
+    ),
+    ("library rename", "name", "同じフォルダーでの新しい名前"),
+    (
+        "library sidecars",
+        "format",
+        "書く形式: civitai-info、a1111、cm-info、metadata-json、swarm",
+    ),
+    (
+        "library sidecars",
+        "paths",
+        "モデルやフォルダー [既定: ライブラリ全体]",
+    ),
+    (
+        "library tree",
+        "extra_model_paths",
+        "ComfyUI の extra_model_paths.yaml にこのライブラリを書く",
+    ),
+    (
+        "library tree",
+        "link_to",
+        "その木を別のディレクトリに作る (各モデルはハードリンク、reflink、シンボリックリンク)",
+    ),
+    ("library undo", "id", "操作の番号 [既定: 最後の操作]"),
+    ("", "dry_run", "何をするかを示すだけで、実行しない"),
     (
         "library list",
         "base_model",
