@@ -29,7 +29,7 @@ fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// Somebody whose models are beside the project also where a lock is all there is of it.
 fn user_of(site: &Site) -> User {
-    User::of(site).with("CIVITAI_LIBRARY", "models")
+    User::of(site)
 }
 
 /// Somebody whose project has these files of the first one's, and nothing else.

@@ -1,7 +1,6 @@
 //! A folder of models that can be trusted: known, placed, described, reproducible, repairable.
 //!
 //! [`Library`] names the three places that everything here works on. The [`catalogue`] knows what is in them.
-//! What a project wants is in its [`manifest`], what that led to in its [`lock`]; [`licence`] says what may be fetched.
 //! [`identify`] tells what a file is by its header alone.
 //! What a project wants is in its [`manifest`], what that led to ([`resolve`]) in its [`lock`], and [`sync`] makes the
 //! library so; [`licence`] says what may be fetched.
