@@ -19,6 +19,7 @@ mod login;
 mod monitor;
 mod names;
 mod payloads;
+mod project;
 mod reproduce;
 mod resolve;
 mod rough;

@@ -368,6 +368,9 @@ pub(crate) struct Choose {
     /// Accept a file for which Civitai promises no digest
     #[arg(long)]
     pub(crate) accept_unverified: bool,
+    /// Fetch models of real persons without asking
+    #[arg(long)]
+    pub(crate) consent_real_person: bool,
     /// Accept content that a scan finds unsafe
     #[arg(long)]
     pub(crate) accept_unsafe: bool,

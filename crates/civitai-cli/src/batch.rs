@@ -14,6 +14,7 @@ use civitai_download::{
     Storage, Target, Transfer, Turn, Unproved, UrlSource, Wait,
 };
 use civitai_library::catalogue::Recorder;
+use civitai_library::licence::Facts;
 use civitai_security::FileName;
 use futures::stream::{self, Stream, StreamExt as _};
 
@@ -55,6 +56,8 @@ pub(crate) struct Wanted {
     pub(crate) pinned: Option<Pinned>,
     /// What is to stand beside it.
     pub(crate) description: Option<Description>,
+    /// What is known of the terms it comes under; nothing for a file from elsewhere.
+    pub(crate) terms: Option<Facts>,
 }
 
 /// A file that goes to its own name or nowhere.

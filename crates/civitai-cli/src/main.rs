@@ -23,6 +23,7 @@ mod safeguard;
 mod session;
 mod settings;
 mod table;
+mod terms;
 mod text;
 
 use std::process::ExitCode;

@@ -60,6 +60,10 @@ impl Manifest {
                     let layout = item.as_table_like().and_then(|table| table.get("layout"));
                     manifest.layout = layout.and_then(Item::as_str).map(str::to_owned);
                 }
+                // Nothing can stand in it yet.
+                "library" => {
+                    Fields::of_item(source, "[library]", item, &[])?;
+                }
                 _ if TABLES.contains(&name) => {}
                 _ => {
                     let span = document.key(name).and_then(toml_edit::Key::span);
@@ -172,7 +176,7 @@ fn word<T: Default>(
     Ok(found.unwrap_or_default())
 }
 
-/// Every table of a manifest; `[settings]`, `[library]` and `[scan]` are read where they apply.
+/// Every table of a manifest; `[settings]` and `[scan]` are read where they apply.
 const TABLES: &[&str] = &["settings", "library", "scan", "policy", "model"];
 
 const POLICY_KEYS: &[&str] = &[
@@ -213,6 +217,29 @@ mod tests {
             Rule::Exactly(VersionId::new(20).expect("an id"))
         );
         assert!(matches!(&wanted[1].pick, Pick::Variants(variants) if variants.len() == 2));
+    }
+
+    /// The schema is for editors and for people; what it lists is what is read.
+    #[test]
+    fn the_schema_has_the_keys_that_are_read() {
+        let schema = include_str!("../../../docs/manifest.schema.json");
+        let schema: serde_json::Value = serde_json::from_str(schema).expect("it is JSON");
+        let keys = |pointer: &str| {
+            let properties = schema
+                .pointer(pointer)
+                .and_then(serde_json::Value::as_object);
+            let mut keys: Vec<_> = properties.expect(pointer).keys().cloned().collect();
+            keys.sort();
+            keys
+        };
+        let sorted = |known: &[&str]| {
+            let mut known: Vec<_> = known.iter().map(|key| (*key).to_owned()).collect();
+            known.sort();
+            known
+        };
+        assert_eq!(keys("/properties"), sorted(TABLES));
+        assert_eq!(keys("/properties/policy/properties"), sorted(POLICY_KEYS));
+        assert_eq!(keys("/$defs/wish/properties"), sorted(Want::KEYS));
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(crate) enum LibraryAction {
     Undo(UndoArgs),
     /// List files that the site has something newer for
     Updates(UpdatesArgs),
+    /// Pin newer versions where civitai.toml allows them, and fetch them
+    Upgrade(super::UpgradeArgs),
     /// Check that files are what they were
     Verify(VerifyArgs),
 }

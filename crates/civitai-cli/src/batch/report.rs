@@ -287,7 +287,7 @@ impl<'a> Report<'a> {
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let line = json!({
+        let mut line = json!({
             "link": wanted.link,
             "modelId": wanted.ids.model_id,
             "versionId": wanted.ids.version_id,
@@ -298,6 +298,10 @@ impl<'a> Report<'a> {
             "path": path.to_string_lossy(),
             "action": action,
         });
+        if let Some(terms) = &wanted.terms {
+            line["licence"] = terms.licence.to_json().into();
+            line["realPerson"] = terms.real_person.into();
+        }
         // The printer keeps the failure for the end of the run; the files are wanted all the same.
         let _ = self.printer.record("planned", &line);
     }

@@ -125,6 +125,7 @@ impl<'a> Fetcher<'a> {
             storage,
             pinned: None,
             description: None,
+            terms: None,
         })
     }
 

@@ -15,6 +15,7 @@ use civitai_download::{
 };
 use civitai_library::catalogue::{Learnt, Recorder};
 use civitai_library::layout::{Layout, Subject};
+use civitai_library::licence::Facts;
 use civitai_library::sidecar::{Card, Form, Picture};
 use civitai_security::FileName;
 use futures::stream::{self, BoxStream, StreamExt as _};
@@ -28,6 +29,7 @@ use crate::links::{self, Entry};
 use crate::network;
 use crate::patience::{Borne, Patience};
 use crate::session::{Outcome, Session};
+use crate::terms::Terms;
 use crate::text::Message;
 
 pub(crate) async fn run(args: GetArgs, session: &Session) -> Outcome {
@@ -101,6 +103,7 @@ pub(crate) struct Finder {
     examples: usize,
     wish: Wish,
     recorder: Option<Arc<Recorder>>,
+    terms: Terms,
 }
 
 /// Where files go.
@@ -165,6 +168,7 @@ impl Finder {
             examples: usize::try_from(choose.with_images).unwrap_or(usize::MAX),
             wish: Wish::new(choose)?,
             recorder: None,
+            terms: Terms::of(session, choose.consent_real_person)?,
         })
     }
 
@@ -205,7 +209,8 @@ impl Finder {
                 variant,
             }) => {
                 let choice = self.wish.choice(file, &variant);
-                stream::iter(self.of_version(&text, None, &version, &choice)).boxed()
+                let model = self.owner(&version).await;
+                stream::iter(self.of_version(&text, model.as_ref(), &version, &choice)).boxed()
             }
             Ok(Found::Versions(ids)) => self.of_versions(text, ids),
             Ok(Found::Models(search)) => {
@@ -256,6 +261,13 @@ impl Finder {
         }
     }
 
+    /// The model of a version, which alone tells the licence. That it cannot be had forbids nothing by itself: an unknown
+    /// licence fails a policy that needs one.
+    async fn owner(&self, version: &Version) -> Option<Model> {
+        let id = version.owner()?;
+        self.ask(|| self.client.model(id)).await.ok()
+    }
+
     /// The versions a picture was made with, each asked for when its turn comes.
     fn of_versions(self: Arc<Self>, text: String, ids: Vec<VersionId>) -> Finds {
         if ids.is_empty() {
@@ -269,12 +281,11 @@ impl Finder {
             let (this, text) = (Arc::clone(&self), text.clone());
             async move {
                 match this.ask(|| this.client.version(id)).await {
-                    Ok(version) => this.of_version(
-                        &text,
-                        None,
-                        &version,
-                        &this.wish.choice(None, &Variant::default()),
-                    ),
+                    Ok(version) => {
+                        let choice = this.wish.choice(None, &Variant::default());
+                        let model = this.owner(&version).await;
+                        this.of_version(&text, model.as_ref(), &version, &choice)
+                    }
                     Err(failure) => vec![unfound(&text, failure)],
                 }
             }
@@ -338,13 +349,21 @@ impl Finder {
         match select(version, choice, kind) {
             Ok(files) => files
                 .into_iter()
-                .map(|file| Ok(self.wanted(text, model, version, file)))
+                .map(|file| match self.terms.accept(model, version, file) {
+                    Ok(terms) => Ok(self.wanted(text, (model, version, file), terms)),
+                    Err(failure) => unfound(text, failure),
+                })
                 .collect(),
             Err(error) => vec![unfound(text, Failure::library(Kind::NotFound, &error))],
         }
     }
 
-    fn wanted(&self, text: &str, model: Option<&Model>, version: &Version, file: &File) -> Wanted {
+    fn wanted(
+        &self,
+        text: &str,
+        (model, version, file): (Option<&Model>, &Version, &File),
+        terms: Facts,
+    ) -> Wanted {
         let owner = model.map(|model| model.id).or_else(|| version.owner());
         let (directory, name) = self
             .destination
@@ -373,6 +392,7 @@ impl Finder {
                 forms,
                 pictures,
             }),
+            terms: Some(terms),
         }
     }
 }

@@ -42,6 +42,7 @@ pub(crate) async fn run(action: LibraryAction, session: &Session) -> Outcome {
         LibraryAction::Tree(args) => tree::run(args, session).await,
         LibraryAction::Undo(args) => operation::undo(args, session).await,
         LibraryAction::Updates(args) => updates::run(args, session).await,
+        LibraryAction::Upgrade(args) => super::upgrade::run(args, session).await,
         LibraryAction::Verify(args) => verify::run(args, session).await,
     }
 }

@@ -348,6 +348,7 @@ impl Work<'_> {
                     root: self.library.root.clone(),
                     landed: Arc::clone(landed),
                 }),
+                terms: Some(file.facts()),
             }));
         }
         let rules = Rules {
@@ -366,7 +367,11 @@ impl Work<'_> {
             },
             dry_run: false,
         };
-        Batch::new(session, rules).run(stream::iter(wanted)).await
+        let recorder = get::recorder(session, false).await?;
+        Batch::new(session, rules)
+            .recording(recorder)
+            .run(stream::iter(wanted))
+            .await
     }
 
     fn tell(&self, step: &Step, action: &'static str) {

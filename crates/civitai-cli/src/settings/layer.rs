@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use civitai_library::project::Project;
 use etcetera::BaseStrategy as _;
 
 use super::file::{self, ConfigFile, Scope};
@@ -97,6 +98,11 @@ impl Surroundings {
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
+    }
+
+    /// The directory of the project: a lock alone is enough for one.
+    fn project_directory(&self) -> Option<PathBuf> {
+        Project::find(&self.directory).map(|project| project.directory)
     }
 
     fn project_file(&self) -> Option<PathBuf> {
@@ -237,8 +243,8 @@ impl Layers {
             Some(_) => self.path(Key::DataDir),
             None => self.surroundings.user_data.clone(),
         };
-        let library = match (&self.project_file, &data_dir) {
-            (Some(project), _) => project.parent().map(|dir| dir.join("models")),
+        let library = match (self.surroundings.project_directory(), &data_dir) {
+            (Some(project), _) => Some(project.join("models")),
             (None, Some(data)) => Some(data.join("models")),
             (None, None) => None,
         };

@@ -114,7 +114,11 @@ fn argument(path: &str, id: &str) -> Option<&'static str> {
         all.copied()
             .find(|(verb, name, _)| *verb == wanted && *name == id)
     };
-    let kin = if path == "bulk run" { "get" } else { path };
+    let kin = match path {
+        "bulk run" => "get",
+        "library upgrade" => "upgrade",
+        path => path,
+    };
     find(path)
         .or_else(|| find(kin))
         .or_else(|| find(""))

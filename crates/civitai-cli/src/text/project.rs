@@ -76,6 +76,10 @@ pub(crate) enum Project {
     Taken {
         path: civitai_library::path::LibraryPath,
     },
+    Terms {
+        title: String,
+        licence: Licence,
+    },
     UseInit,
 }
 
@@ -157,6 +161,9 @@ impl Project {
             Self::Taken { path } => {
                 format!("{path} is in the lock already, by another wish of civitai.toml")
             }
+            Self::Terms { title, licence } => {
+                format!("{title}: licence: {}", licence_en(licence))
+            }
             Self::UseInit => "`civitai-dl init` makes a project of a directory".to_owned(),
         }
     }
@@ -235,6 +242,9 @@ impl Project {
             Self::SyncNow => "`civitai-dl sync` で不足しているファイルを取得できます".to_owned(),
             Self::Taken { path } => {
                 format!("{path} は civitai.toml の別の項目によって既にロックにあります")
+            }
+            Self::Terms { title, licence } => {
+                format!("{title}: ライセンス: {}", licence_ja(licence))
             }
             Self::UseInit => "`civitai-dl init` でディレクトリをプロジェクトにできます".to_owned(),
         }

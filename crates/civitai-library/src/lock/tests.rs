@@ -175,6 +175,18 @@ fn a_lock_that_cannot_be_right_is_named_with_its_line_and_left_alone() {
 }
 
 #[test]
+fn the_schema_has_the_keys_that_are_read() {
+    let schema = include_str!("../../../../docs/lock.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(schema).expect("it is JSON");
+    let properties = schema
+        .pointer("/properties/file/items/properties")
+        .and_then(serde_json::Value::as_object)
+        .expect("the schema describes a file");
+    let keys: Vec<_> = properties.keys().map(String::as_str).collect();
+    assert_eq!(keys, read::KEYS);
+}
+
+#[test]
 fn drift_is_what_only_one_side_has() {
     let locked = lock(&[file("a.gguf", 1), file("b.gguf", 2)]);
     let manifest = |text| Manifest::of_text(Path::new("civitai.toml"), text).expect("it is right");

@@ -18,6 +18,10 @@ pub(super) const ABOUTS: &[(&str, &str)] = &[
         "upgrade",
         "civitai.toml の許す範囲で新しいバージョンに更新し、取得します",
     ),
+    (
+        "library upgrade",
+        "civitai.toml の許す範囲で新しいバージョンに更新し、取得します",
+    ),
 ];
 
 pub(super) const ARGUMENTS: &[(&str, &str, &str)] = &[
