@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Arc;
 
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _};
 use tokio_util::sync::CancellationToken;
 
@@ -298,7 +298,11 @@ fn suggestion(error: &clap::Error) -> Option<String> {
     ]
     .into_iter()
     .find_map(|kind| error.get(kind))
-    .map(ToString::to_string)
+    .and_then(|value| match value {
+        // The likeliest comes last.
+        ContextValue::Strings(all) => all.last().cloned(),
+        value => Some(value.to_string()),
+    })
 }
 
 /// No other process of this user, and no core dump, may read the token out of our memory.

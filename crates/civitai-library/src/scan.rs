@@ -4,11 +4,13 @@
 //! Each step takes up where the last run of it ended, so a scan that is interrupted is gone on with by scanning again.
 
 mod hash;
+mod header;
 mod matching;
 mod target;
 mod walk;
 
 pub use hash::{Hashed, hash};
+pub use header::{Unread, identify};
 pub use matching::{MatchError, Matched, match_online};
 pub use target::Target;
 pub use walk::{Problem, Seen, Walk, is_model, walk};

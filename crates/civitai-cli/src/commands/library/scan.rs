@@ -7,7 +7,9 @@ use std::time::SystemTime;
 
 use civitai_library::Catalogue;
 use civitai_library::catalogue::{self, Changes, Unhashed};
-use civitai_library::scan::{Hashed, MatchError, Matched, Target, hash, match_online, walk};
+use civitai_library::scan::{
+    Hashed, MatchError, Matched, Target, hash, identify, match_online, walk,
+};
 use serde_json::json;
 
 use super::bar::Bar;
@@ -34,6 +36,9 @@ pub(super) async fn run(args: ScanArgs, session: &Session) -> Outcome {
         look(target, is_own, session, &mut total).await?;
         if !args.no_hash {
             read(target, session, &mut total).await?;
+        }
+        if !args.no_hash {
+            identify_rest(target, session, &mut total).await?;
         }
         if !args.offline {
             ask(target, session, &mut total).await;
@@ -198,6 +203,31 @@ fn read_all(
         _ => {}
     })?;
     Ok((hashed, sum, failures))
+}
+
+/// Reads the headers of files that were not read yet.
+async fn identify_rest(
+    target: &Target,
+    session: &Session,
+    total: &mut Total,
+) -> Result<(), Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let _stop = StopOnDrop(Arc::clone(&stop));
+    let target = target.clone();
+    let unread = blocking(session, move || {
+        let mut catalogue = target.library.catalogue()?;
+        let mut files = catalogue.unidentified()?;
+        files.retain(|file| target.covers(&file.path));
+        identify(&mut catalogue, files, &stop)
+    })
+    .await?;
+    for unread in unread.map_err(|error| failure(&error))? {
+        total.fail(
+            &Failure::library(Kind::Io, &unread.source),
+            &session.printer,
+        );
+    }
+    Ok(())
 }
 
 /// Asks the site what the files are. That it does not answer takes nothing from what the scan has found.
