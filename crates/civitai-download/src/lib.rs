@@ -54,6 +54,8 @@ pub use queue::{Jobs, Place, Queue, Turn};
 pub use response::{BadRange, Page};
 pub use source::Redirects;
 pub use storage::Storage;
-pub use transfer::{Connections, Fetched, How, Standing, Target, Transfer, Unproved, Wait};
+pub use transfer::{
+    Connections, Fetched, How, Standing, Target, Transfer, Unproved, Wait, is_unrecorded,
+};
 pub use tuning::Mode;
 pub use verify::{Expected, Verified, Warning};

@@ -29,7 +29,7 @@ mod land;
 mod look;
 mod run;
 
-pub use look::Standing;
+pub use look::{Standing, is_unrecorded};
 
 /// Which file goes where, and what is promised about it.
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
 //! Changes of a library that are planned, shown, applied and undone.
 //!
-//! A [`Plan`] is a list of [`Step`]s, made by looking and changing nothing. [`Library::apply`] writes it into the journal
-//! (`catalogue.db`), carries it out and marks it as done. Nothing is deleted: what goes, goes to `.trash/ID/` below the
+//! A [`Plan`] is a list of [`Step`]s, made by looking and changing nothing.
+//! [`Library::apply`](crate::Library::apply) writes it into the journal (`catalogue.db`), carries it out and marks it as done. Nothing is deleted: what goes, goes to `.trash/ID/` below the
 //! root, on the volume it is on. A plan that was cut short, by a failure or a kill, is taken back: the failing process does
-//! that itself, after a kill the next operation does it first. [`Library::undo`] is an operation like the others, with the
-//! steps turned round.
+//! that itself, after a kill the next operation does it first. [An undo](crate::Library::plan_undo) is an operation like
+//! the others, with the steps turned round.
 //!
 //! One operation runs at a time; others wait on a lock in the data directory, which ends with its process.
 

@@ -1,5 +1,8 @@
 //! What a transfer would find, without touching it: for plans that are shown before they are carried out.
 
+use std::io;
+use std::path::Path;
+
 use super::{Fetched, How, Transfer};
 use crate::commit::Existing;
 use crate::error::{Error, ErrorKind};
@@ -18,6 +21,12 @@ pub enum Standing {
     There(Box<Fetched>),
     /// A different file, or a part of one, has the name.
     Taken,
+}
+
+/// True when a transfer to `target` was broken off, be it before the last byte or between the file's name and its
+/// record: running it again finishes what is left.
+pub fn is_unrecorded(target: &Path) -> io::Result<bool> {
+    Journal::path(&Part::path_for(target)).try_exists()
 }
 
 impl Transfer {

@@ -33,11 +33,11 @@ pub fn identify(
                 .is_ok_and(|metadata| Stamp::of(&metadata).is_same(&file.stamp));
             match read {
                 Ok(identity) if is_same => noted.push((file, kept(&identity))),
-                Ok(_) => {}
                 Err(source @ identify::Error::Malformed { .. }) if is_same => {
                     noted.push((file, broken(&source)));
                 }
-                Err(identify::Error::Malformed { .. }) => {}
+                // It changed while it was read: the next scan finds it again.
+                Ok(_) | Err(identify::Error::Malformed { .. }) => {}
                 Err(source) => unread.push(Unread {
                     path: file.path,
                     source,

@@ -102,6 +102,10 @@ impl Look<'_> {
             return Ok(None);
         }
         let file = file.clone();
+        if civitai_download::is_unrecorded(&at)? {
+            // It got its name, and a crash came before it was recorded: the transfer finds both, and asks for nothing.
+            return Ok(Some(Step::Fetch { file }));
+        }
         let is_ours = known.is_some_and(|known| !known.found && known.stamp.is_some());
         Ok(Some(if self.has(&file, &at, &stamp)? {
             let is_meant = known.is_some_and(|known| known.meant.as_ref() == Some(&content));
