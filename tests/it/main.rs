@@ -15,6 +15,7 @@ mod hash;
 mod info;
 #[path = "../../crates/civitai-api/tests/it/leaves.rs"]
 mod leaves;
+mod library;
 mod login;
 mod monitor;
 mod names;

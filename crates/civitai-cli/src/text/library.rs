@@ -10,7 +10,7 @@ use civitai_library::repair::Repaired;
 use civitai_library::updates::{Reason, Update};
 use civitai_library::verify::Status;
 
-use super::{Lang, size};
+use super::{Lang, count, size};
 
 /// A sentence about the library, or a hint.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -85,6 +85,7 @@ pub(crate) enum Library {
         kept: Option<PathBuf>,
     },
     ScanFirst,
+    UndoLast,
     Scanned {
         files: usize,
         changes: Changes,
@@ -216,13 +217,17 @@ impl Library {
                 format!("the tables were of version {from} and are of version {to} now")
             }
             Self::Gone => "not there any more".to_owned(),
-            Self::Listed { count, bytes } => format!("{}, {}", self::count(*count), size(*bytes)),
+            Self::Listed { count, bytes } => format!("{}, {}", super::count(*count), size(*bytes)),
             Self::NoCatalogue => "there is no catalogue yet".to_owned(),
             Self::NothingKnown => {
                 "no such file is known; `civitai-dl library scan` looks what is there".to_owned()
             }
             Self::RestoreBackup => {
                 "`civitai-dl library restore` goes back to a backup, and keeps the damaged file"
+                    .to_owned()
+            }
+            Self::UndoLast => {
+                "`civitai-dl library undo` without a number takes back the last operation"
                     .to_owned()
             }
             Self::ScanFirst => {
@@ -389,6 +394,9 @@ impl Library {
                 "`civitai-dl library restore` でバックアップに戻せます (破損したファイルは残ります)"
                     .to_owned()
             }
+            Self::UndoLast => {
+                "番号なしの `civitai-dl library undo` は最後の操作を取り消します".to_owned()
+            }
             Self::ScanFirst => {
                 "`civitai-dl library scan` で調べ、`library list` で一覧できます".to_owned()
             }
@@ -438,13 +446,6 @@ impl Library {
                 unknown,
             } => format!("正常 {ok}、変更 {changed}、欠落 {missing}、未登録 {unknown}"),
         }
-    }
-}
-
-fn count(files: usize) -> String {
-    match files {
-        1 => "1 file".to_owned(),
-        files => format!("{files} files"),
     }
 }
 

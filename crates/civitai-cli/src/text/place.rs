@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use civitai_library::operation::Verb;
 
-use super::{Lang, size};
+use super::{Lang, count, size};
 
 /// A sentence about places and sidecars, or a hint.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -240,12 +240,5 @@ impl Place {
                 layout,
             } => format!("配置 {layout} では {files} 個のファイル。うち {moved} 個は今は別の場所"),
         }
-    }
-}
-
-fn count(files: usize) -> String {
-    match files {
-        1 => "1 file".to_owned(),
-        files => format!("{files} files"),
     }
 }

@@ -7,7 +7,7 @@ use civitai_api::{BaseModel, ModelType};
 use civitai_library::licence::Licence;
 use civitai_library::lock::Locked;
 
-use super::{Lang, size};
+use super::{Lang, count, size};
 
 /// A sentence about a project, or a hint.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -102,11 +102,13 @@ impl Project {
             }
             Self::Exported { path } => format!("written to {}", path.display()),
             Self::GiveConsent => "`--consent-real-person` consents for this run; `real-person = \"allow\"` in [policy] of civitai.toml for the project".to_owned(),
-            Self::InStep { files } => format!("the library is as the lock says ({files} files)"),
+            Self::InStep { files } => {
+ format!("the library is as the lock says ({})", count(*files))
+},
             Self::InTrash { path } => format!("what had to go is in {}", path.display()),
             Self::Licence { licence } => format!("  licence: {}", licence_en(licence)),
             Self::LockFine { files } => {
-                format!("the lock is what civitai.toml wants ({files} files)")
+                format!("the lock is what civitai.toml wants ({})", count(*files))
             }
             Self::LockIt => "`civitai-dl lock` brings it up to date".to_owned(),
             Self::Locked { change, file } => {

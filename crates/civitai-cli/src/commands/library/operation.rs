@@ -19,7 +19,7 @@ use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::printer::{Printer, Unwritable};
 use crate::session::{Outcome, Session};
-use crate::text::{Hint, Message, Place, nearest};
+use crate::text::{self, Hint, Message, Place, nearest};
 
 pub(super) async fn moves(args: MoveArgs, session: &Session) -> Outcome {
     let company = company(&args.beside);
@@ -353,5 +353,10 @@ fn destination(
 
 #[expect(clippy::needless_pass_by_value, reason = "it is a step of `map_err`")]
 pub(super) fn failure(error: Error) -> Failure {
-    Failure::library(Kind::from_word(error.code()), &error)
+    let failure = Failure::library(Kind::from_word(error.code()), &error);
+    match error {
+        Error::Missing { .. } => failure.with_hint(Hint::Library(text::Library::ScanFirst)),
+        Error::Unknown { .. } => failure.with_hint(Hint::Library(text::Library::UndoLast)),
+        _ => failure,
+    }
 }

@@ -1,0 +1,95 @@
+//! Somebody who keeps a library: changes to it can be taken back, and damage is found and mended.
+
+use std::path::PathBuf;
+
+use crate::user::{Site, User};
+
+const MODEL: &str = "models/loras/watercolour_fields.safetensors";
+const SIDECAR: &str = "models/loras/watercolour_fields.civitai.info";
+
+/// Somebody who has fetched a model into the library.
+fn owner(site: &Site) -> User {
+    let user = User::of(site).with("CIVITAI_LIBRARY", "models");
+    user.run(&["get", "1001"]).exits(0);
+    assert!(user.path(MODEL).is_file() && user.path(SIDECAR).is_file());
+    user
+}
+
+/// The model and what stands beside it, with their bytes.
+fn both(user: &User) -> [Vec<u8>; 2] {
+    [MODEL, SIDECAR].map(|path| fs_err::read(user.path(path)).expect("it is there"))
+}
+
+#[test]
+fn what_is_moved_renamed_and_removed_comes_back_as_it_was() {
+    let site = Site::start();
+    let user = owner(&site);
+    let before = both(&user);
+    let gone = || [MODEL, SIDECAR].map(|path| user.path(path).exists()) == [false, false];
+    let name = "loras/watercolour_fields.safetensors";
+    for words in [
+        &["library", "move", name, "mine/"][..],
+        &["library", "rename", name, "meadow"],
+        &["library", "remove", name],
+    ] {
+        let plan: Vec<&str> = words.iter().copied().chain(["--dry-run"]).collect();
+        user.run(&plan).exits(0);
+        assert!(
+            both(&user) == before,
+            "{words:?} --dry-run changed something"
+        );
+        let told: Vec<&str> = words.iter().copied().chain(["--json"]).collect();
+        let done = user.run(&told).exits(0);
+        let id = done.line("operation")["id"].to_string();
+        assert!(gone(), "{words:?} left something in its old place");
+        user.run(&["library", "undo", &id]).exits(0);
+        assert!(both(&user) == before, "{words:?} was not taken back");
+        user.run(&["library", "undo", &id]).exits(2);
+    }
+    user.run(&["library", "check-db"]).exits(0);
+}
+
+#[test]
+fn damage_is_found_and_only_that_is_fetched_again() {
+    let site = Site::start();
+    let user = owner(&site);
+    let before = both(&user);
+    let mut bytes = before[0].clone();
+    bytes[300_000] ^= 1;
+    fs_err::write(user.path(MODEL), &bytes).expect("written");
+    let found = user
+        .run(&["library", "verify", "--deep", "--json"])
+        .exits(7);
+    assert_eq!(found.line("verify")["status"], "changed");
+    let mended = user.run(&["library", "repair", "--json"]).exits(0);
+    let fetched = mended.line("repair")["fetchedBytes"].as_u64();
+    assert!(
+        fetched.is_some_and(|bytes| bytes > 0 && bytes <= 16 << 10),
+        "{fetched:?}"
+    );
+    assert!(both(&user) == before);
+    user.run(&["library", "verify", "--deep"]).exits(0);
+}
+
+#[test]
+fn what_the_library_has_not_is_named_with_what_to_do() {
+    let site = Site::start();
+    let user = owner(&site);
+    for (words, hint) in [
+        (
+            &["library", "move", "nothing.safetensors", "x/"][..],
+            "library scan",
+        ),
+        (
+            &["library", "remove", "nothing.safetensors"],
+            "library scan",
+        ),
+        (&["library", "show", "nothing.safetensors"], "library scan"),
+        (&["library", "undo", "77"], "library undo"),
+    ] {
+        let ran = user.run(words).exits(4);
+        assert!(ran.stderr.contains(hint), "{words:?}: {}", ran.stderr);
+    }
+    let there: PathBuf = user.path(MODEL);
+    assert!(there.is_file());
+}
