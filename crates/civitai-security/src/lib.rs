@@ -1,8 +1,9 @@
-//! Secrets that cannot be printed, safe file names, paths under a root, addresses worth connecting to.
+//! What is in a model file, secrets that cannot be printed, safe file names, paths under a root, addresses worth connecting to.
 //!
 //! Everything that comes from outside is judged here before it is used; this crate itself opens no
 //! connection.
 //!
+//! * [`scan`](mod@scan) says what a model file could do, without running any of it.
 //! * [`Secret`] holds a token: it cannot be formatted and is wiped when dropped.
 //! * [`RedactedUrl`] prints a URL without what is signed into it; [`redact_text`] does it for prose.
 //! * [`FileName`] makes a name given by a server legal and harmless on every system.
@@ -16,6 +17,7 @@ pub mod address;
 pub mod name;
 pub mod path;
 pub mod redact;
+pub mod scan;
 pub mod secret;
 
 pub use address::{AllowPrivate, Policy, UnsafeAddress};
