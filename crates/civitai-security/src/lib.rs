@@ -9,11 +9,13 @@
 //! * [`FileName`] makes a name given by a server legal and harmless on every system.
 //! * [`join_under`] keeps a path below its root.
 //! * [`Policy`] says which URLs and addresses may be asked.
+//! * [`crypt`] encrypts files at rest and keeps the keys that open them.
 //!
 //! # Features
 //! `reqwest` (off by default): [`address::Resolver`], which keeps [`Policy`] where `reqwest` connects.
 
 pub mod address;
+pub mod crypt;
 pub mod name;
 pub mod path;
 pub mod redact;
