@@ -7,8 +7,9 @@
 //!
 //! Writing and hashing happen off the async threads, on a thread that stays as long as there is work: on a fast link
 //! nobody is woken for a batch. One thread writes at a time, because the kernel lets no second one into a file. Bytes
-//! that arrive where the digests stand are hashed from memory; all others are read back once the gap before them is
-//! closed, from the page cache unless an earlier run left them.
+//! that arrive where the digests stand are hashed from memory, together with those of another file if one arrives too
+//! ([`pair`]); all others are read back once the gap before them is closed, from the page cache unless an earlier run
+//! left them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -19,16 +20,21 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use self::front::{Front, Piece};
+use self::pair::Member;
 use crate::connection::Shared;
 use crate::digest::{DigestSet, Digests, Hasher};
 use crate::error::Error;
 
 mod front;
+mod pair;
+
+pub(crate) use self::pair::Pairs;
 
 /// The queue before the part file, and the digests behind it.
 #[derive(Debug)]
 pub(crate) struct Intake {
     state: Mutex<State>,
+    member: Member,
     /// Threads that may work at a time.
     most: usize,
 }
@@ -65,7 +71,7 @@ enum Job {
 }
 
 impl Intake {
-    pub(crate) fn new(set: DigestSet) -> Self {
+    pub(crate) fn new(set: DigestSet, pairs: &Pairs) -> Self {
         let state = State {
             batches: VecDeque::new(),
             writing: false,
@@ -78,6 +84,7 @@ impl Intake {
         };
         Self {
             state: Mutex::new(state),
+            member: pairs.join(),
             most: *MOST_THREADS,
         }
     }
@@ -229,11 +236,11 @@ impl Intake {
         let _ = receipt.send(Ok(()));
     }
 
-    fn hash(&self, shared: &Shared, mut hasher: Box<Hasher>, piece: Piece) {
-        let fed = piece.feed(&mut hasher, &shared.part);
+    fn hash(&self, shared: &Shared, hasher: Box<Hasher>, piece: Piece) {
+        let fed = piece.feed(hasher, &self.member, &shared.part);
         let mut state = self.state();
         match fed {
-            Ok(()) => state.front.give_back(hasher),
+            Ok(hasher) => state.front.give_back(hasher),
             Err(error) => {
                 state.failure = Some(error.into());
                 state.front.give_up();

@@ -14,6 +14,7 @@ use url::Url;
 
 use crate::error::{Error, ErrorKind};
 use crate::host::Hosts;
+use crate::intake::Pairs;
 use crate::lease::Lease;
 use crate::queue::is_small;
 
@@ -33,6 +34,7 @@ pub struct Storage {
     policy: Policy,
     resolver: Resolver,
     hosts: Hosts,
+    pairs: Pairs,
 }
 
 /// A client whose requests may share a connection.
@@ -67,6 +69,7 @@ impl Storage {
             policy,
             resolver,
             hosts: Hosts::default(),
+            pairs: Pairs::default(),
         })
     }
 
@@ -135,6 +138,11 @@ impl Storage {
     /// What was learnt of the servers.
     pub(crate) fn hosts(&self) -> &Hosts {
         &self.hosts
+    }
+
+    /// Where the files that arrive at a time are hashed together.
+    pub(crate) fn pairs(&self) -> &Pairs {
+        &self.pairs
     }
 
     /// Refuses schemes and literal addresses that must not be contacted.

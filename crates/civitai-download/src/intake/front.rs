@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::digest::{DigestSet, Digests, Hasher};
 use crate::error::Error;
+use crate::intake::pair::Member;
 use crate::part::Part;
 
 /// A file hashed from its beginning, in order, in pieces that are at hand or have to be read back.
@@ -32,15 +33,17 @@ pub(super) enum Piece {
 }
 
 impl Piece {
-    pub(super) fn feed(self, hasher: &mut Hasher, part: &Part) -> io::Result<()> {
+    pub(super) fn feed(
+        self,
+        mut hasher: Box<Hasher>,
+        member: &Member,
+        part: &Part,
+    ) -> io::Result<Box<Hasher>> {
         match self {
             Self::AtHand(chunks, receipt) => {
                 // Nobody waits when the transfer was dropped.
                 let _ = receipt.send(Ok(()));
-                for chunk in &chunks {
-                    hasher.update(chunk);
-                }
-                Ok(())
+                Ok(member.feed(hasher, chunks))
             }
             Self::Written(range) => {
                 let mut buffer = Vec::new();
@@ -51,7 +54,7 @@ impl Piece {
                     hasher.update(&buffer);
                     at = next;
                 }
-                Ok(())
+                Ok(hasher)
             }
         }
     }
@@ -170,6 +173,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::intake::Pairs;
     use crate::journal::Header;
     use crate::part::Notes;
 
@@ -206,11 +210,15 @@ mod tests {
         taken.is_ok().then_some(waiting)
     }
 
+    fn feed(piece: Piece, hasher: Box<Hasher>, part: &Part) -> Box<Hasher> {
+        let alone = Pairs::default().join();
+        piece.feed(hasher, &alone, part).expect("it is there")
+    }
+
     /// Hashes what is queued.
     fn work_off(front: &mut Front, part: &Part) {
-        while let Some((mut hasher, piece)) = front.take() {
-            piece.feed(&mut hasher, part).expect("it is there");
-            front.give_back(hasher);
+        while let Some((hasher, piece)) = front.take() {
+            front.give_back(feed(piece, hasher, part));
         }
     }
 
@@ -220,11 +228,11 @@ mod tests {
         let mut front = Front::new(SET);
         let mut first = offer(&mut front, 0..100, 100).expect("it is the next");
         let mut second = offer(&mut front, 100..300, 300).expect("so is this");
-        let (mut hasher, piece) = front.take().expect("two wait");
+        let (hasher, piece) = front.take().expect("two wait");
         assert!(front.take().is_none(), "the hasher is away");
         assert!(front.take_behind(1 << 30, true).is_none());
         assert_eq!(front.digests(), Digests::default());
-        piece.feed(&mut hasher, &part).expect("it is at hand");
+        let hasher = feed(piece, hasher, &part);
         assert!(matches!(first.try_recv(), Ok(Ok(()))));
         assert!(second.try_recv().is_err(), "its turn has not come");
         front.give_back(hasher);
@@ -330,9 +338,8 @@ mod tests {
                 }
             }
             work_off(&mut front, &part);
-            while let Some((mut hasher, piece)) = front.take_behind(SIZE, true) {
-                piece.feed(&mut hasher, &part).expect("it is there");
-                front.give_back(hasher);
+            while let Some((hasher, piece)) = front.take_behind(SIZE, true) {
+                front.give_back(feed(piece, hasher, &part));
             }
             prop_assert!(front.has_reached(SIZE));
             prop_assert_eq!(front.finish(), expected(SIZE));

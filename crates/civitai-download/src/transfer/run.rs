@@ -108,7 +108,7 @@ impl<'a> Run<'a> {
         let shared = Shared {
             storage: transfer.storage.for_size(transfer.target.expected.bytes),
             part: Arc::new(part),
-            intake: Intake::new(transfer.wanted()),
+            intake: Intake::new(transfer.wanted(), transfer.storage.pairs()),
             target: transfer.path().into(),
             promised: transfer.target.expected.bytes,
             plan: Mutex::new(Plan::new(size)),
