@@ -93,3 +93,46 @@ fn what_the_library_has_not_is_named_with_what_to_do() {
     let there: PathBuf = user.path(MODEL);
     assert!(there.is_file());
 }
+
+#[test]
+fn a_watch_finds_what_comes_and_goes_without_being_asked() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
+
+    let site = Site::start();
+    let user = owner(&site);
+    let mut command = user.command(&["library", "scan", "--watch", "--json"]);
+    let mut watch = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the machine lets tests work");
+    let told = BufReader::new(watch.stdout.take().expect("it is piped"));
+    let mut lines = told.lines().map(|line| {
+        let line = line.expect("it goes on");
+        serde_json::from_str::<serde_json::Value>(&line).expect("every line is JSON")
+    });
+    let mut until_summary = || {
+        let mut entries = Vec::new();
+        loop {
+            let line = lines.next().expect("it goes on");
+            match line["type"].as_str() {
+                Some("summary") => return (entries, line),
+                _ => entries.push(line["path"].as_str().unwrap_or_default().to_owned()),
+            }
+        }
+    };
+    let (entries, first) = until_summary();
+    assert_eq!((entries.len(), &first["unchanged"]), (1, &1.into()));
+    let copy = user.path("models/vae/copy.safetensors");
+    user.write("models/vae/unfinished.safetensors.part", "bytes");
+    fs_err::copy(user.path(MODEL), &copy).expect("copied");
+    let (entries, second) = until_summary();
+    assert_eq!(entries, ["vae/copy.safetensors"]);
+    assert_eq!((&second["new"], &second["hashed"]), (&1.into(), &1.into()));
+    fs_err::remove_file(copy).expect("removed");
+    let (entries, third) = until_summary();
+    assert_eq!((entries.len(), &third["missing"]), (0, &1.into()));
+    let pid = rustix::process::Pid::from_child(&watch);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
+    assert_eq!(watch.wait().expect("it ends").code(), Some(130));
+}

@@ -8,9 +8,11 @@ mod header;
 mod matching;
 mod target;
 mod walk;
+mod watch;
 
 pub use hash::{Hashed, hash};
 pub use header::{Unread, identify};
 pub use matching::{MatchError, Matched, match_online};
 pub use target::Target;
 pub use walk::{Problem, Seen, Walk, is_model, walk};
+pub use watch::{MOST_FOLDERS, Watch, WatchError};

@@ -150,6 +150,9 @@ pub(crate) struct ScanArgs {
     /// Do not ask the site
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Go on until interrupted: look at what changes when it changes
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Args, Debug)]

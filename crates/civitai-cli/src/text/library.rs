@@ -60,6 +60,7 @@ pub(crate) enum Library {
     },
     Newer(Update),
     MakeBackup,
+    MoreWatches,
     NoBackups,
     NoCache {
         problem: String,
@@ -115,6 +116,7 @@ pub(crate) enum Library {
         missing: usize,
         unknown: usize,
     },
+    Watching,
 }
 
 impl Library {
@@ -193,6 +195,9 @@ impl Library {
             Self::Exported { path, rows } => format!("{rows} rows written to {}", path.display()),
             Self::Imported { path, rows } => format!("{rows} rows read from {}", path.display()),
             Self::MakeBackup => "`civitai-dl library backup` makes one".to_owned(),
+            Self::MoreWatches => {
+                "raise fs.inotify.max_user_watches with sysctl, or name fewer folders".to_owned()
+            }
             Self::Kept { tally } => {
                 let kept = tally.from_memory + tally.from_disk;
                 format!(
@@ -279,6 +284,7 @@ impl Library {
                 missing,
                 unknown,
             } => format!("{ok} ok, {changed} changed, {missing} missing, {unknown} unknown"),
+            Self::Watching => "waiting for changes; Ctrl-C ends it".to_owned(),
         }
     }
 
@@ -360,6 +366,10 @@ impl Library {
                 format!("{} から {rows} 行を取り込みました", path.display())
             }
             Self::MakeBackup => "`civitai-dl library backup` で作れます".to_owned(),
+            Self::MoreWatches => {
+                "sysctl の fs.inotify.max_user_watches を増やすか、フォルダーを絞ってください"
+                    .to_owned()
+            }
             Self::Kept { tally } => {
                 let kept = tally.from_memory + tally.from_disk;
                 format!(
@@ -445,6 +455,7 @@ impl Library {
                 missing,
                 unknown,
             } => format!("正常 {ok}、変更 {changed}、欠落 {missing}、未登録 {unknown}"),
+            Self::Watching => "変更を待っています (Ctrl-C で終了)".to_owned(),
         }
     }
 }

@@ -1,15 +1,17 @@
 //! `library scan`.
 
+mod watch;
+
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
-use civitai_library::Catalogue;
 use civitai_library::catalogue::{self, Changes, Unhashed};
 use civitai_library::scan::{
     Hashed, MatchError, Matched, Target, hash, identify, match_online, walk,
 };
+use civitai_library::{Catalogue, Library as Place};
 use serde_json::json;
 
 use super::bar::Bar;
@@ -20,7 +22,7 @@ use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::network;
 use crate::printer::Printer;
-use crate::session::{Outcome, Session};
+use crate::session::{Outcome, Session, Stop};
 use crate::text::{Library, Message};
 
 pub(super) async fn run(args: ScanArgs, session: &Session) -> Outcome {
@@ -30,27 +32,73 @@ pub(super) async fn run(args: ScanArgs, session: &Session) -> Outcome {
         fs_err::metadata(folder).map_err(|error| Failure::usage_io(&error))?;
     }
     let targets = Target::of(&library, &folders).map_err(|error| Failure::usage_io(&error))?;
+    let scan = Scan {
+        session,
+        library,
+        args,
+    };
+    if scan.args.watch {
+        return watch::run(&scan, targets).await;
+    }
     let mut total = Total::default();
     for target in &targets {
-        let is_own = target.library.root == library.root;
-        look(target, is_own, session, &mut total).await?;
-        if !args.no_hash {
-            read(target, session, &mut total).await?;
-        }
-        if !args.no_hash {
-            identify_rest(target, session, &mut total).await?;
-        }
-        if !args.offline {
-            ask(target, session, &mut total).await;
-        }
-        tell_entries(target, is_own, session).await?;
-        if session.cancel.is_cancelled() {
-            return Err(Failure::interrupted().into());
-        }
+        scan.pass(target, &mut total).await?;
+        scan.tell_entries(target, |_| true).await?;
     }
     keep::back_up_if_due(session).await?;
     session.end_monitor();
     total.tell(session)
+}
+
+/// A scan, as the user wants it.
+struct Scan<'a> {
+    session: &'a Session,
+    library: Place,
+    args: ScanArgs,
+}
+
+impl Scan<'_> {
+    /// One look at folders: what is there, what it holds, and what the site says of it.
+    async fn pass(&self, target: &Target, total: &mut Total) -> Result<(), Failure> {
+        let session = self.session;
+        look(target, self.is_own(target), session, total).await?;
+        if !self.args.no_hash {
+            read(target, session, total).await?;
+            identify_rest(target, session, total).await?;
+        }
+        if !self.args.offline {
+            ask(target, session, total).await;
+        }
+        if session.cancel.is_cancelled() {
+            return Err(Failure::interrupted());
+        }
+        Ok(())
+    }
+
+    fn is_own(&self, target: &Target) -> bool {
+        target.library.root == self.library.root
+    }
+
+    /// The JSON lines of what is there now.
+    async fn tell_entries(
+        &self,
+        target: &Target,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<(), Stop> {
+        let printer = &self.session.printer;
+        if !printer.is_json() {
+            return Ok(());
+        }
+        let of = target.clone();
+        let entries = blocking(self.session, move || of.library.catalogue()?.entries()).await?;
+        let mut entries = entries.map_err(|error| failure(&error))?;
+        entries.retain(|entry| {
+            entry.missing.is_none() && target.covers(&entry.path) && is_wanted(&entry.path)
+        });
+        let root = target.library.root.to_string_lossy().into_owned();
+        let root = (!self.is_own(target)).then_some(root);
+        Ok(Shelf { root, entries }.record(printer)?)
+    }
 }
 
 /// What a scan has brought.
@@ -64,6 +112,14 @@ struct Total {
 }
 
 impl Total {
+    /// Says whether there is nothing to tell.
+    fn is_nothing(&self) -> bool {
+        self.changes.is_empty()
+            && self.hashed == 0
+            && self.matched.found == 0
+            && self.outcomes.is_empty()
+    }
+
     fn fail(&mut self, failure: &Failure, printer: &Printer) {
         printer.fail(failure);
         if printer.is_json() {
@@ -250,24 +306,6 @@ async fn ask(target: &Target, session: &Session, total: &mut Total) {
         }
         Err(failure) => total.fail(&failure, &session.printer),
     }
-}
-
-/// The JSON lines of what is there now.
-async fn tell_entries(
-    target: &Target,
-    is_own: bool,
-    session: &Session,
-) -> Result<(), crate::session::Stop> {
-    if !session.printer.is_json() {
-        return Ok(());
-    }
-    let of = target.clone();
-    let entries = blocking(session, move || of.library.catalogue()?.entries()).await?;
-    let mut entries = entries.map_err(|error| failure(&error))?;
-    entries.retain(|entry| entry.missing.is_none() && target.covers(&entry.path));
-    let root = (!is_own).then(|| target.library.root.to_string_lossy().into_owned());
-    Shelf { root, entries }.record(&session.printer)?;
-    Ok(())
 }
 
 /// Lets the readers end when the scan is given up.

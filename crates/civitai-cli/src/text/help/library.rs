@@ -197,6 +197,11 @@ pub(super) const ARGUMENTS: &[(&str, &str, &str)] = &[
         "ファイルを読まず、有無だけを調べる",
     ),
     ("library scan", "offline", "サイトに問い合わせない"),
+    (
+        "library scan",
+        "watch",
+        "中断されるまで続け、変わったところをその都度調べる",
+    ),
     ("library show", "files", "ファイル、またはその SHA-256"),
     (
         "library updates",
