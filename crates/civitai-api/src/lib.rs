@@ -89,7 +89,7 @@ pub use id::{
 pub use image::Image;
 pub use json::Malformed;
 pub use link::Link;
-pub use lookup::Found;
+pub use lookup::{Followed, Found};
 pub use model::{Model, ModelType};
 pub use nsfw::NsfwLevel;
 pub use observe::Observed;

@@ -37,7 +37,96 @@ pub enum Found {
     Models(Box<Search>),
 }
 
+/// What a link led to, with what alone tells the licence of a version.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Followed {
+    /// What the link led to.
+    pub found: Found,
+    /// The model of the version that was found: none where the site does not show it, as with real persons, or where no
+    /// version was found. An error if it could not be asked for.
+    pub owner: Result<Option<Box<Model>>, Error>,
+}
+
 impl Client {
+    /// Follows a link to what can be downloaded, and asks for the model of a version, too.
+    ///
+    /// Where the link names a model and its version, one request does: what the site says of the model has its versions.
+    ///
+    /// # Errors
+    /// Those of [`Client::look_up`]. That the model of a version cannot be had is told beside the version.
+    pub async fn follow(&self, link: &Link) -> Result<Followed, Error> {
+        let (model, version, file) = match link.target() {
+            Target::Version {
+                model: Some(model),
+                version,
+                ..
+            } => (*model, *version, None),
+            Target::File {
+                model: Some(model),
+                version: Some(version),
+                file,
+            } => (*model, *version, Some(*file)),
+            _ => {
+                let found = self.look_up(link).await?;
+                let owner = self.owner_of(&found).await;
+                return Ok(Followed { found, owner });
+            }
+        };
+        let owner = self.shown(model).await;
+        let listed = owner.as_ref().ok().and_then(|model| {
+            let model = model.as_deref()?;
+            let version = model.versions.iter().find(|one| one.id == version)?;
+            tells(model, version, file).then(|| version.clone())
+        });
+        if let Some(version) = listed {
+            let variant = match link.target() {
+                Target::Version { variant, .. } => variant.clone(),
+                _ => Variant::default(),
+            };
+            let found = Found::Version {
+                version: Box::new(version),
+                file,
+                variant,
+            };
+            return Ok(Followed { found, owner });
+        }
+        let found = self.look_up(link).await?;
+        let is_other = match (&found, &owner) {
+            (Found::Version { version, .. }, Ok(owner)) => {
+                let named = owner.as_ref().map_or(model, |owner| owner.id);
+                version.owner().is_some_and(|owner| owner != named)
+            }
+            _ => false,
+        };
+        // A link that somebody wrote by hand may name another model than the version's.
+        let owner = if is_other {
+            self.owner_of(&found).await
+        } else {
+            owner
+        };
+        Ok(Followed { found, owner })
+    }
+
+    async fn owner_of(&self, found: &Found) -> Result<Option<Box<Model>>, Error> {
+        match found {
+            Found::Version { version, .. } => match version.owner() {
+                Some(id) => self.shown(id).await,
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    /// A model, unless the site does not show it.
+    async fn shown(&self, id: ModelId) -> Result<Option<Box<Model>>, Error> {
+        match self.model(id).await {
+            Ok(model) => Ok(Some(Box::new(model))),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Follows a link.
     ///
     /// A bare number is a model, and failing that a version. A digest leads to the version published first of those that
@@ -162,6 +251,15 @@ impl Client {
             .and_then(|user| user.username);
         let name = name.ok_or_else(|| Error::new(ErrorKind::NotFound { message: None }))?;
         Ok(everything(Search::default().with_username(name)))
+    }
+}
+
+/// Says whether what a model tells of its version is enough to fetch what a link means: a file that was replaced stands
+/// only in what the site says of the version.
+fn tells(model: &Model, version: &Version, file: Option<FileId>) -> bool {
+    match file {
+        Some(id) => version.files.iter().any(|file| file.id == id),
+        None => !version.files.is_empty() || model.is_archived(),
     }
 }
 

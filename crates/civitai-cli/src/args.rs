@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use civitai_api::{FileFormat, UnknownName};
-use civitai_download::Wait;
+use civitai_download::{Unproved, Wait};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
@@ -388,6 +388,15 @@ pub(crate) struct Care {
     /// Wait while another process works on the same file
     #[arg(long)]
     pub(crate) wait: bool,
+}
+
+/// What `--accept-unverified` says.
+pub(crate) fn unproved(accept: bool) -> Unproved {
+    if accept {
+        Unproved::Accept
+    } else {
+        Unproved::Refuse
+    }
 }
 
 impl Care {

@@ -26,6 +26,7 @@ mod schema;
 mod site;
 mod snapshot;
 mod stock;
+mod told;
 mod verified;
 pub(crate) mod word;
 

@@ -1,8 +1,10 @@
 //! From a wish to one exact file: the only part of a project that needs the site.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use civitai_api::link::LinkError;
+use civitai_api::model::ModelMode;
 use civitai_api::select::{Choice, SelectError, Variant, select};
 use civitai_api::{
     Client, File, FileId, Found, HashKind, Link, Model, ModelId, Version, VersionId,
@@ -12,6 +14,7 @@ use civitai_security::FileName;
 use futures::stream::{self, StreamExt as _};
 use url::Url;
 
+use crate::catalogue::{Learnt, Recorder};
 use crate::layout::{Layout, LayoutError, Subject};
 use crate::licence::{EarlyAccess, Facts, Policy, Refusal};
 use crate::lock::{About, Locked};
@@ -31,6 +34,8 @@ pub struct Resolver {
     pub policy: Policy,
     /// Whether a file may do without any digest.
     pub unproved: Unproved,
+    /// Who remembers what the site says on the way, if anybody does.
+    pub recorder: Option<Arc<Recorder>>,
 }
 
 /// Why a wish led to no file.
@@ -97,12 +102,11 @@ impl Resolver {
         before: Option<&Locked>,
     ) -> Result<Locked, ResolveError> {
         let link = Link::parse_with(&want.link, Some(&self.origin)).map_err(ResolveError::Link)?;
-        match self
-            .client
-            .look_up(&link)
-            .await
-            .map_err(ResolveError::Site)?
-        {
+        let followed = self.client.follow(&link).await;
+        let followed = followed.map_err(ResolveError::Site)?;
+        let model = followed.owner.map_err(ResolveError::Site)?;
+        self.learn(&followed.found, model.as_deref());
+        match followed.found {
             Found::Model(model) => {
                 let version = self.of_model(&model, None, &want.rule, before)?;
                 self.lock(want, Some(&model), version, Linked::default())
@@ -112,7 +116,6 @@ impl Resolver {
                 file,
                 variant,
             } => {
-                let model = self.owner(&version).await?;
                 let linked = Linked { file, variant };
                 let is_other = match &want.rule {
                     Rule::Default => false,
@@ -120,7 +123,7 @@ impl Resolver {
                     Rule::Latest(_) => true,
                 };
                 if !is_other {
-                    return self.lock(want, model.as_ref(), &version, linked);
+                    return self.lock(want, model.as_deref(), &version, linked);
                 }
                 let model = model.ok_or(ResolveError::NoModel {
                     version: version.id,
@@ -148,15 +151,11 @@ impl Resolver {
             .await
     }
 
-    /// The model of a version; none where the site hides it, as it does for real persons.
-    async fn owner(&self, version: &Version) -> Result<Option<Model>, ResolveError> {
-        let Some(id) = version.owner() else {
-            return Ok(None);
-        };
-        match self.client.model(id).await {
-            Ok(model) => Ok(Some(model)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(ResolveError::Site(error)),
+    fn learn(&self, found: &Found, owner: Option<&Model>) {
+        if let Some(recorder) = &self.recorder {
+            for learnt in Learnt::on_the_way(found, owner) {
+                recorder.learn(learnt);
+            }
         }
     }
 
@@ -205,10 +204,7 @@ impl Resolver {
         version: &Version,
         linked: Linked,
     ) -> Result<Locked, ResolveError> {
-        let mode = version.model.as_ref().and_then(|model| model.mode.as_ref());
-        if let (Some(civitai_api::model::ModelMode::Archived), Some(model)) =
-            (mode, version.owner())
-        {
+        if let Some(model) = archived(model, version) {
             return Err(ResolveError::Archived { model });
         }
         let file = choose(want, model, version, linked)?;
@@ -320,6 +316,16 @@ impl Concrete<'_> {
             .before
             .is_none_or(|before| version.published_at.is_some_and(|at| at < before));
         base && is_named && is_early
+    }
+}
+
+/// The model, if its files were withdrawn.
+fn archived(model: Option<&Model>, version: &Version) -> Option<ModelId> {
+    let mode = version.model.as_ref().and_then(|model| model.mode.as_ref());
+    match model {
+        Some(model) if model.is_archived() => Some(model.id),
+        _ if mode == Some(&ModelMode::Archived) => version.owner(),
+        _ => None,
     }
 }
 

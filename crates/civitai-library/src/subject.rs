@@ -89,15 +89,23 @@ fn archived(entry: &Entry, catalogue: &Catalogue) -> Result<Option<Card>, catalo
     let Some(origin) = entry.matched.map(|matched| matched.origin) else {
         return Ok(None);
     };
-    let asked = catalogue.last_known(catalogue::Subject::Version(origin.version))?;
-    let Some(version) = asked.and_then(|body| serde_json::from_value::<Version>(body).ok()) else {
-        return Ok(None);
-    };
     let model = match origin.model {
         Some(id) => catalogue.last_known(catalogue::Subject::Model(id))?,
         None => None,
     };
     let model: Option<Model> = model.and_then(|body| serde_json::from_value(body).ok());
+    let asked = catalogue.last_known(catalogue::Subject::Version(origin.version))?;
+    let alone = asked.and_then(|body| serde_json::from_value::<Version>(body).ok());
+    // Of a version that was only ever seen within its model, the model tells.
+    let within = || {
+        let mut versions = model.iter().flat_map(|model| &model.versions);
+        versions
+            .find(|version| version.id == origin.version)
+            .cloned()
+    };
+    let Some(version) = alone.or_else(within) else {
+        return Ok(None);
+    };
     let file = origin
         .file
         .or_else(|| version.files.first().map(|file| file.id));

@@ -118,6 +118,18 @@ impl Plan {
         })
     }
 
+    /// Returns the files of the lock that are not in their place yet, or were not known to be.
+    pub fn files(&self) -> impl Iterator<Item = &Locked> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Adopt { file, .. }
+            | Step::Blocked { file }
+            | Step::Fetch { file }
+            | Step::Move { file, .. }
+            | Step::Replace { file } => Some(file),
+            Step::Trash { .. } => None,
+        })
+    }
+
     /// Leaves out some of what must be fetched, with what only makes way for it.
     #[must_use]
     pub fn without(mut self, is_out: impl Fn(&Locked) -> bool) -> Self {

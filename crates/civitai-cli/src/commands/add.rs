@@ -9,8 +9,8 @@ use civitai_library::path::LibraryPath;
 use civitai_library::resolve::{Resolver, arrange};
 use serde_json::json;
 
-use crate::args::{AddArgs, format, one};
-use crate::commands::project;
+use crate::args::{AddArgs, format, one, unproved};
+use crate::commands::{get, project};
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::links::{self, Entry};
@@ -45,7 +45,12 @@ pub(crate) async fn all(args: &AddArgs, session: &Session) -> Result<Vec<Exit>, 
     let mut adding = Adding {
         session,
         wish,
-        resolver: project::resolver(session, &manifest, args.accept_unverified)?,
+        resolver: project::resolver(
+            session,
+            &manifest,
+            unproved(args.accept_unverified),
+            get::recorder(session, args.dry_run).await?,
+        )?,
         layout: manifest.layout.clone(),
         draft: draft.ok_or_else(|| project::no_manifest(&found))?,
         files: project::lock(&found)?.files().to_vec(),
@@ -54,6 +59,7 @@ pub(crate) async fn all(args: &AddArgs, session: &Session) -> Result<Vec<Exit>, 
     for entry in entries {
         adding.add(entry, &mut exits).await?;
     }
+    project::keep(&adding.resolver, session).await;
     if !args.dry_run {
         adding.draft.save().map_err(|error| Failure::io(&error))?;
         project::save(&found, &adding.lock()?)?;

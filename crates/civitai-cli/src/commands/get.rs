@@ -4,15 +4,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use civitai_api::model::ModelMode;
 use civitai_api::select::{Choice, FileRequest, Variant, select};
 use civitai_api::{
     Client, File, FileId, Found, HashKind, Link, Model, ModelId, ModelType, Version, VersionId,
 };
 use civitai_download::digest::{Digest, DigestSet};
 use civitai_download::lease::source_fn;
-use civitai_download::{
-    Existing, Expected, Lease, LeaseError, Mode, Storage, Unproved, UrlSource, Wait,
-};
+use civitai_download::{Existing, Expected, Lease, LeaseError, Mode, Storage, UrlSource, Wait};
 use civitai_library::catalogue::{Learnt, Recorder};
 use civitai_library::layout::{Layout, Subject};
 use civitai_library::licence::Facts;
@@ -20,7 +19,7 @@ use civitai_library::sidecar::{Card, Form, Picture};
 use civitai_security::FileName;
 use futures::stream::{self, BoxStream, StreamExt as _};
 
-use crate::args::{Choose, GetArgs, format, one};
+use crate::args::{Choose, GetArgs, format, one, unproved};
 use crate::batch::{Batch, Description, Ids, Rules, Unfound, Wanted};
 use crate::commands::library;
 use crate::exit::Kind;
@@ -80,11 +79,7 @@ pub(crate) fn rules(choose: &Choose, force: bool) -> Rules {
         } else {
             Existing::Keep
         },
-        unproved: if choose.accept_unverified {
-            Unproved::Accept
-        } else {
-            Unproved::Refuse
-        },
+        unproved: unproved(choose.accept_unverified),
         mode: Mode::default(),
         wait: Wait::Never,
         dry_run: false,
@@ -178,14 +173,12 @@ impl Finder {
         self
     }
 
-    async fn learn(&self, found: &Found) {
+    async fn learn(&self, learnt: impl IntoIterator<Item = Learnt>) {
         let Some(recorder) = &self.recorder else {
             return;
         };
-        match found {
-            Found::Model(model) => recorder.learn(Learnt::Model(model.clone())),
-            Found::Version { version, .. } => recorder.learn(Learnt::Version(version.clone())),
-            _ => {}
+        for learnt in learnt {
+            recorder.learn(learnt);
         }
         if recorder.is_full() {
             let recorder = Arc::clone(recorder);
@@ -197,23 +190,25 @@ impl Finder {
     /// Every file a link means, or why there is none.
     pub(crate) async fn follow(self: Arc<Self>, entry: Entry) -> Finds {
         let Entry { text, link } = entry;
-        let found = match &link {
+        let followed = match &link {
             Ok(link) => self.look_up(link).await,
             Err(failure) => Err(failure.clone()),
         };
-        match found {
-            Ok(Found::Model(model)) => stream::iter(self.of_model(&text, &model)).boxed(),
-            Ok(Found::Version {
-                version,
-                file,
-                variant,
-            }) => {
+        match followed {
+            Ok((Found::Model(model), _)) => stream::iter(self.of_model(&text, &model)).boxed(),
+            Ok((
+                Found::Version {
+                    version,
+                    file,
+                    variant,
+                },
+                model,
+            )) => {
                 let choice = self.wish.choice(file, &variant);
-                let model = self.owner(&version).await;
-                stream::iter(self.of_version(&text, model.as_ref(), &version, &choice)).boxed()
+                stream::iter(self.of_version(&text, model.as_deref(), &version, &choice)).boxed()
             }
-            Ok(Found::Versions(ids)) => self.of_versions(text, ids),
-            Ok(Found::Models(search)) => {
+            Ok((Found::Versions(ids), _)) => self.of_versions(text, ids),
+            Ok((Found::Models(search), _)) => {
                 let listing = self.client.search(&search);
                 let models = listing.map(move |model| match model {
                     Ok(model) => stream::iter(self.of_model(&text, &model)),
@@ -230,10 +225,21 @@ impl Finder {
         }
     }
 
-    async fn look_up(&self, link: &Link) -> Result<Found, Failure> {
-        let found = self.ask(|| self.client.look_up(link)).await?;
-        self.learn(&found).await;
-        Ok(found)
+    /// What a link leads to, and the model of a version, which alone tells the licence. That the model cannot be had
+    /// forbids nothing by itself: an unknown licence fails a policy that needs one.
+    async fn look_up(&self, link: &Link) -> Result<(Found, Option<Box<Model>>), Failure> {
+        let followed = self.ask(|| self.client.follow(link)).await?;
+        let owner = match (followed.owner, &followed.found) {
+            (Ok(owner), _) => owner,
+            // A job has the patience to ask again.
+            (Err(_), Found::Version { version, .. }) if self.patience.is_some() => {
+                self.owner(version).await.map(Box::new)
+            }
+            (Err(_), _) => None,
+        };
+        self.learn(Learnt::on_the_way(&followed.found, owner.as_deref()))
+            .await;
+        Ok((followed.found, owner))
     }
 
     /// Asks the site, again after each pause that it wants of a job.
@@ -261,8 +267,6 @@ impl Finder {
         }
     }
 
-    /// The model of a version, which alone tells the licence. That it cannot be had forbids nothing by itself: an unknown
-    /// licence fails a policy that needs one.
     async fn owner(&self, version: &Version) -> Option<Model> {
         let id = version.owner()?;
         self.ask(|| self.client.model(id)).await.ok()
@@ -284,6 +288,9 @@ impl Finder {
                     Ok(version) => {
                         let choice = this.wish.choice(None, &Variant::default());
                         let model = this.owner(&version).await;
+                        let told = model.iter().cloned().map(Box::new).map(Learnt::Model);
+                        this.learn(told.chain([Learnt::Version(Box::new(version.clone()))]))
+                            .await;
                         this.of_version(&text, model.as_ref(), &version, &choice)
                     }
                     Err(failure) => vec![unfound(&text, failure)],
@@ -335,7 +342,7 @@ impl Finder {
         choice: &Choice,
     ) -> Vec<Result<Wanted, Unfound>> {
         let mode = version.model.as_ref().and_then(|model| model.mode.as_ref());
-        if mode == Some(&civitai_api::model::ModelMode::Archived) {
+        if mode == Some(&ModelMode::Archived) || model.is_some_and(Model::is_archived) {
             return vec![unfound(
                 text,
                 Failure::new(Kind::Archived, Message::ModelArchived),

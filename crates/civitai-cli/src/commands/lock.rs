@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::args::LockArgs;
-use crate::commands::project;
+use crate::args::{LockArgs, unproved};
+use crate::commands::{get, project};
 use crate::exit::Exit;
 use crate::session::{Outcome, Session};
 use crate::text::{self, Message};
@@ -32,7 +32,9 @@ pub(crate) async fn run(args: LockArgs, session: &Session) -> Outcome {
     if args.check {
         return Err(project::stale(&drift).into());
     }
-    let resolver = project::resolver(session, &manifest, args.accept_unverified)?;
+    let recorder = get::recorder(session, args.dry_run).await?;
+    let unproved = unproved(args.accept_unverified);
+    let resolver = project::resolver(session, &manifest, unproved, recorder)?;
     let (relocked, exits) =
         project::renew(session, &resolver, &manifest, &old, |_| args.upgrade).await?;
     if !args.dry_run {

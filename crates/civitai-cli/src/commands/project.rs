@@ -1,10 +1,12 @@
 //! What the verbs of a project share: its files, and the errors about them in the user's terms.
 
 use std::io;
+use std::sync::Arc;
 
 use civitai_api::Link;
 use civitai_api::link::Target;
 use civitai_download::Unproved;
+use civitai_library::catalogue::Recorder;
 use civitai_library::document::ReadError;
 use civitai_library::lock::{Drift, Lock, Locked};
 use civitai_library::manifest::Manifest;
@@ -69,18 +71,16 @@ pub(crate) fn unreadable(error: &ReadError) -> Failure {
 pub(crate) fn resolver(
     session: &Session,
     manifest: &Manifest,
-    accept_unverified: bool,
+    unproved: Unproved,
+    recorder: Option<Arc<Recorder>>,
 ) -> Result<Resolver, Failure> {
     Ok(Resolver {
         client: network::site(session)?,
         origin: session.settings.base_url.clone(),
         layout: library::of(session)?.layout,
         policy: manifest.policy.clone(),
-        unproved: if accept_unverified {
-            Unproved::Accept
-        } else {
-            Unproved::Refuse
-        },
+        unproved,
+        recorder,
     })
 }
 
@@ -110,6 +110,17 @@ pub(crate) fn unlocked(error: &RelockError) -> Failure {
     }
 }
 
+/// Writes down what the site has said. That it cannot be written takes nothing from what was found, and is only told.
+pub(crate) async fn keep(resolver: &Resolver, session: &Session) {
+    let Some(recorder) = resolver.recorder.clone() else {
+        return;
+    };
+    let flushed = tokio::task::spawn_blocking(move || recorder.flush()).await;
+    if let Ok(Err(error)) = flushed {
+        session.printer.fail(&library::failure(&error));
+    }
+}
+
 /// Brings a lock up to date and tells what changed. The result says how the wishes that were looked up ended.
 pub(crate) async fn renew(
     session: &Session,
@@ -122,6 +133,7 @@ pub(crate) async fn renew(
     let Some(relocked) = session.cancel.run_until_cancelled(work).await else {
         return Err(Failure::interrupted());
     };
+    keep(resolver, session).await;
     let mut exits = Vec::new();
     for (file, before) in &relocked.changed {
         exits.push(Exit::Done);

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use civitai_api::file::FileType;
 use civitai_api::select::{FileRequest, Variant};
 use civitai_download::digest::DigestSet;
-use civitai_download::{Existing, Expected, Mode, Unproved, Wait};
+use civitai_download::{Existing, Expected, Mode, Wait};
 use civitai_library::Library;
 use civitai_library::licence::{Consent, Policy};
 use civitai_library::lock::{Lock, Locked};
@@ -15,7 +15,7 @@ use civitai_security::FileName;
 use futures::stream;
 use serde_json::json;
 
-use crate::args::SyncArgs;
+use crate::args::{SyncArgs, unproved};
 use crate::batch::{Batch, Ids, Landed, Pinned, Rules, Unfound, Wanted};
 use crate::commands::library::{self, blocking};
 use crate::commands::{get, project};
@@ -54,7 +54,9 @@ pub(crate) async fn run(args: SyncArgs, session: &Session) -> Outcome {
         }
         (Some(manifest), Some(_)) => {
             let _held = project::hold(&found)?;
-            let resolver = project::resolver(session, manifest, args.accept_unverified)?;
+            let recorder = get::recorder(session, false).await?;
+            let unproved = unproved(args.accept_unverified);
+            let resolver = project::resolver(session, manifest, unproved, recorder)?;
             let (relocked, ends) =
                 project::renew(session, &resolver, manifest, &lock, |_| false).await?;
             project::save(&found, &relocked.lock)?;
@@ -354,11 +356,7 @@ impl Work<'_> {
         let rules = Rules {
             digests: DigestSet::ALL,
             existing: Existing::Keep,
-            unproved: if care.accept_unverified {
-                Unproved::Accept
-            } else {
-                Unproved::Refuse
-            },
+            unproved: unproved(care.accept_unverified),
             mode: Mode::default(),
             wait: if care.wait {
                 Wait::UntilFree

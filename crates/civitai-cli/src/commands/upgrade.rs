@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::args::UpgradeArgs;
-use crate::commands::project;
+use crate::args::{UpgradeArgs, unproved};
 use crate::commands::sync::{self, Care};
+use crate::commands::{get, project};
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::session::{Outcome, Session};
@@ -25,7 +25,9 @@ pub(crate) async fn run(args: UpgradeArgs, session: &Session) -> Outcome {
                 .into());
         }
     }
-    let resolver = project::resolver(session, &manifest, args.accept_unverified)?;
+    let recorder = get::recorder(session, args.dry_run).await?;
+    let unproved = unproved(args.accept_unverified);
+    let resolver = project::resolver(session, &manifest, unproved, recorder)?;
     let renewed = |file: &_| {
         let mut links = args.links.iter();
         args.links.is_empty() || links.any(|link| project::means(session, link, file))

@@ -189,7 +189,7 @@ const SELECT: &str = "SELECT path, file.bytes, mtime_ns, inode, device, added, m
     file.sha256, file.blake3, file.crc32, file.autov1, file.autov3,
     model_id, version_id, file_id, matched_by,
     identified, format, model_type, file.base_model, family, confidence, evidence,
-    model.name, version.name, creator,
+    nullif(model.name, ''), nullif(version.name, ''), creator,
     CASE release.kind WHEN 'VAE' THEN 'VAE' WHEN 'Text Encoder' THEN 'TextEncoder'
         ELSE model.kind END,
     version.base_model, ifnull(version.gone, model.gone)

@@ -41,10 +41,11 @@ impl Catalogue {
         })
     }
 
-    /// Of these models, those of which nothing is known yet.
+    /// Of these models, those that the site was never asked about.
     pub fn unknown_models(&self, ids: &BTreeSet<ModelId>) -> Result<Vec<ModelId>, Error> {
         self.read(|connection| {
-            let mut select = connection.prepare_cached("SELECT 1 FROM model WHERE id = ?1")?;
+            let mut select =
+                connection.prepare_cached("SELECT 1 FROM model WHERE id = ?1 AND asked > 0")?;
             let mut unknown = Vec::new();
             for id in ids {
                 if !select.exists([id.get()])? {

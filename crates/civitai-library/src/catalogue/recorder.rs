@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use civitai_api::{Model, Version};
+use civitai_api::{Found, Model, Version};
 use civitai_download::digest::Digests;
 use rusqlite::Transaction;
 use tracing::warn;
@@ -30,6 +30,23 @@ pub enum Learnt {
     Model(Box<Model>),
     /// Of a version alone.
     Version(Box<Version>),
+}
+
+impl Learnt {
+    /// What following a link has told: `owner` is the model of the version that was found.
+    pub fn on_the_way(found: &Found, owner: Option<&Model>) -> Vec<Self> {
+        let mut learnt: Vec<Self> = Vec::new();
+        learnt.extend(owner.map(|model| Self::Model(Box::new(model.clone()))));
+        match found {
+            Found::Model(model) => learnt.push(Self::Model(model.clone())),
+            // A version without the name of its model was taken from what the model tells, which has it.
+            Found::Version { version, .. } if version.owner().is_some() => {
+                learnt.push(Self::Version(version.clone()));
+            }
+            _ => {}
+        }
+        learnt
+    }
 }
 
 #[derive(Debug)]

@@ -19,6 +19,7 @@ impl Sync<'_> {
         plan: &Plan,
     ) -> Result<Option<PathBuf>, SyncError> {
         self.note(catalogue, plan)?;
+        catalogue.note_locked(plan.files())?;
         let trash = Trash::new(&self.library.root);
         let mut gone = plan.forgotten.clone();
         for step in &plan.steps {
