@@ -3,7 +3,7 @@ use std::io;
 use super::frame::{Scan, Stop};
 use super::input::Input;
 use super::{
-    compress, config, gguf, hdf5, keras, npy, onnx, pickle, safetensors, sevenz, tar, text, zip,
+    compress, config, gguf, hdf5, npy, onnx, other, pickle, safetensors, sevenz, tar, text, zip,
 };
 
 /// A way to read bytes.
@@ -53,7 +53,7 @@ pub(super) static FORMATS: &[Format] = &[
     gguf::FORMAT,
     onnx::FORMAT,
     hdf5::FORMAT,
-    keras::FORMAT,
     config::FORMAT,
     text::FORMAT,
+    other::FORMAT,
 ];

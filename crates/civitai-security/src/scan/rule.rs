@@ -80,9 +80,11 @@ static GROUPS: &[&RuleGroup] = &[
     &super::npy::RULES,
     &super::safetensors::RULES,
     &super::gguf::RULES,
+    &super::jinja::RULES,
     &super::onnx::RULES,
     &super::keras::RULES,
     &super::hdf5::RULES,
     &super::config::RULES,
     &super::text::RULES,
+    &super::other::RULES,
 ];

@@ -6,3 +6,4 @@ mod path;
 mod redact;
 #[cfg(feature = "reqwest")]
 mod resolver;
+mod scan;

@@ -1,0 +1,154 @@
+use std::collections::HashMap;
+
+use granit_parser::{Event, Parser, Tag};
+
+use super::callable::{self, Callable};
+use super::tree::{Node, Unlisted, Watch};
+use super::{CONFIG_DEPTH, YAML_OBJECT, YAML_TAG};
+use crate::scan::frame::Stop;
+use crate::scan::report::Finding;
+
+/// Why a text was not read to its end as YAML.
+pub(super) enum YamlFault {
+    NotYaml { offset: u64, reason: String },
+    Stop(Stop),
+}
+
+/// What stands around the next value.
+enum Around {
+    List,
+    /// A map, and whether its next value is a key.
+    Map {
+        key_next: bool,
+    },
+}
+
+/// Whether a text is YAML to its end.
+pub(super) fn is_yaml(text: &str) -> bool {
+    Parser::new_from_str(text).all(|event| event.is_ok())
+}
+
+/// Reads all documents of a text.
+pub(super) fn read(text: &str, nesting: usize, watch: &mut Watch<'_, '_>) -> Result<(), YamlFault> {
+    let mut around: Vec<Around> = Vec::new();
+    let mut anchors: HashMap<usize, String> = HashMap::new();
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| YamlFault::NotYaml {
+            offset: error.marker().byte_offset().unwrap_or_default() as u64,
+            reason: error.to_string(),
+        })?;
+        let at = span.start.byte_offset().unwrap_or_default() as u64;
+        if let Some(tag) = tag(&event) {
+            judge_tag(watch, at, tag);
+        }
+        let is_key = matches!(around.last(), Some(Around::Map { key_next: true }));
+        match event {
+            Event::Scalar(text, _, anchor, _) => {
+                if is_key {
+                    watch.take(at, &Node::Key(&text));
+                } else {
+                    watch.take(at, &Node::Text(&text));
+                }
+                if anchor > 0 {
+                    anchors.insert(anchor, text.into_owned());
+                }
+            }
+            Event::Alias(anchor) => match anchors.get(&anchor) {
+                Some(text) if is_key => watch.take(at, &Node::Key(text)),
+                Some(text) => watch.take(at, &Node::Text(text)),
+                None => watch.take(at, &Node::Other),
+            },
+            Event::SequenceStart(..) => {
+                watch.take(at, &Node::List);
+                around.push(Around::List);
+                check_depth(at, around.len(), nesting)?;
+                continue;
+            }
+            Event::MappingStart(..) => {
+                watch.take(at, &Node::Map);
+                around.push(Around::Map { key_next: true });
+                check_depth(at, around.len(), nesting)?;
+                continue;
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                watch.take(at, &Node::End);
+                around.pop();
+            }
+            _ => continue,
+        }
+        // A value is complete: in a map, what follows a key is its value and the other way round.
+        if let Some(Around::Map { key_next }) = around.last_mut() {
+            *key_next = !*key_next;
+        }
+    }
+    Ok(())
+}
+
+fn check_depth(at: u64, depth: usize, nesting: usize) -> Result<(), YamlFault> {
+    if depth <= nesting {
+        return Ok(());
+    }
+    let detail = format!("more than {nesting} levels");
+    Err(YamlFault::Stop(Stop::at(&CONFIG_DEPTH, at, detail)))
+}
+
+fn tag<'e>(event: &'e Event<'_>) -> Option<&'e Tag> {
+    match event {
+        Event::Scalar(_, _, _, tag)
+        | Event::SequenceStart(_, _, tag)
+        | Event::MappingStart(_, _, tag) => tag.as_deref(),
+        _ => None,
+    }
+}
+
+/// Judges the tag of a value: the constructor that a loader calls for it.
+fn judge_tag(watch: &mut Watch<'_, '_>, at: u64, tag: &Tag) {
+    let whole = format!("{}{}", tag.handle(), tag.suffix());
+    let whole = percent_encoding::percent_decode_str(&whole).decode_utf8_lossy();
+    if let Some(python) = whole.split_once("python/").and_then(|(before, python)| {
+        (before.ends_with(':') || before.ends_with('!')).then_some(python)
+    }) {
+        return judge_python(watch, at, python);
+    }
+    if let Some((constructor, name)) = whole.trim_start_matches('!').split_once(':')
+        && whole.starts_with('!')
+        && CONSTRUCTORS.contains(&constructor)
+    {
+        return watch.judge_call(at, &format!("!{constructor}"), name, Unlisted::Counts);
+    }
+    if FOREIGN.iter().any(|foreign| whole.contains(foreign)) {
+        watch.scan.find(&YAML_TAG, at, whole);
+    }
+}
+
+fn judge_python(watch: &mut Watch<'_, '_>, at: u64, python: &str) {
+    let (kind, name) = python.split_once(':').unwrap_or((python, ""));
+    if DATA.contains(&kind) {
+        return;
+    }
+    let rule = match (kind, callable::judge(name)) {
+        (_, Callable::Harmless) => return,
+        ("object/apply" | "object/new", _) | (_, Callable::Runs) => &YAML_OBJECT,
+        _ => &YAML_TAG,
+    };
+    let finding = Finding::new(rule, at, format!("!!python/{python}"));
+    watch.scan.add(finding.with_callable(name));
+}
+
+/// Python's tags that make plain data.
+const DATA: &[&str] = &[
+    "bool", "bytes", "complex", "dict", "float", "int", "list", "long", "none", "str", "tuple",
+    "unicode",
+];
+/// Tags of `HyperPyYAML` that import what they name.
+const CONSTRUCTORS: &[&str] = &["apply", "module", "name", "new"];
+/// Tags by which loaders of other languages make objects.
+const FOREIGN: &[&str] = &[
+    "ruby/",
+    "javax.",
+    "java.",
+    "com.sun.",
+    "org.apache.",
+    "perl/",
+    "php/",
+];
