@@ -32,6 +32,7 @@ mod limits;
 mod npy;
 mod onnx;
 mod other;
+mod path;
 mod pickle;
 mod protobuf;
 mod report;

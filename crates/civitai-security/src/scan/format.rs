@@ -47,6 +47,7 @@ pub(super) static FORMATS: &[Format] = &[
     compress::GZIP,
     compress::BZIP2,
     compress::XZ,
+    compress::LZMA,
     compress::ZLIB,
     npy::FORMAT,
     safetensors::FORMAT,

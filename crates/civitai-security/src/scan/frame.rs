@@ -7,6 +7,7 @@ use super::input::Input;
 use super::limits::Limits;
 use super::report::{Finding, Report, Verdict, printable};
 use super::rule::{self, Rule};
+use super::torchscript;
 
 /// One file being scanned, with everything packed into it.
 pub(super) struct Scan<'l> {
@@ -28,6 +29,8 @@ pub(super) enum Role {
     Content,
     /// Something that its container says is plain data: no format needs to know it.
     Data,
+    /// Source of a program that is run when its container is loaded.
+    Source,
 }
 
 /// Why the reading of a format ended before the end.
@@ -194,7 +197,10 @@ impl<'l> Scan<'l> {
 
     /// Reads an input as every format that it matches.
     fn judge(&mut self, role: Role, input: &mut Input<'_>) -> Result<(), Stop> {
-        let mut understood = false;
+        let mut understood = role == Role::Source;
+        if understood && let Err(stop) = torchscript::judge_source(self, input) {
+            self.stopped(stop)?;
+        }
         let mut doubtful = Vec::new();
         for format in FORMATS {
             match (format.detect)(input) {

@@ -72,6 +72,7 @@ rule_table! { "Every format":
 static GROUPS: &[&RuleGroup] = &[
     &RULES,
     &super::pickle::RULES,
+    &super::path::RULES,
     &super::zip::RULES,
     &super::tar::RULES,
     &super::sevenz::RULES,
