@@ -72,7 +72,7 @@ enum Experiment {
     Space,
     /// Power cuts
     Power,
-    /// SIGKILL at every call of what users do to a library
+    /// SIGKILL and errors of the disk at every call of what users do to a library
     Library,
 }
 
@@ -114,7 +114,7 @@ const SHORT: Effort = Effort {
     many: Limits::new(10, 4, 16),
     wrong: Limits::new(6, 0, 12),
     fillings: 2,
-    deeds: 8,
+    deeds: 4,
     cuts: 6,
     controls: 4,
 };
@@ -230,7 +230,7 @@ fn experiments(args: &CrashArgs, binary: PathBuf, has_disks: bool) -> Result<Vec
     if wanted(Experiment::Library) {
         let library = Library::open(&lab.binary, &folder)?;
         for deed in DEEDS {
-            rows.push(library.at_every_call(deed, points.at_most(effort.deeds))?);
+            rows.extend(library.strike(deed, points.at_most(effort.deeds))?);
         }
     }
     if wanted(Experiment::Space) && has_disks {

@@ -187,6 +187,11 @@ pub(crate) fn download_failure(error: &civitai_download::Error) -> Failure {
         }
         cause = current.source();
     }
+    if let civitai_download::ErrorKind::Record { source, .. } = error.kind()
+        && let Some(catalogue) = source.downcast_ref::<civitai_library::catalogue::Error>()
+    {
+        return Failure::library(Kind::from_word(catalogue.code()), error);
+    }
     let failure = Failure::library(Kind::from_word(error.code()), error);
     match error.kind() {
         civitai_download::ErrorKind::InTheWay { .. } => return failure.with_hint(Hint::MoveAway),

@@ -3,6 +3,7 @@
 //! Everything here blocks but [`Commits`]. The order is the point: a crash between any two steps leaves a state from which running
 //! the same transfer again finishes the job, and the final name never holds bytes that were not verified.
 
+use std::io;
 use std::path::Path;
 
 use crate::digest::Digests;
@@ -54,13 +55,17 @@ pub(crate) struct Commit<'a> {
 }
 
 impl Commit<'_> {
-    /// Asks the judge. A refused file is quarantined.
+    /// Asks the judge. A refused file is quarantined; an error of the disk is no verdict.
     pub(crate) fn judge(&self, part: &Part, digests: &Digests) -> Result<(), Error> {
         let Some(judge) = self.judge else {
             return Ok(());
         };
         let Err(source) = judge(&self.candidate(part.path(), digests)) else {
             return Ok(());
+        };
+        let source = match source.downcast::<io::Error>() {
+            Ok(error) => return Err((*error).into()),
+            Err(source) => source,
         };
         let reason = Reason::Refused {
             reason: source.to_string(),

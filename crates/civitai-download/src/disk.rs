@@ -311,8 +311,8 @@ pub(crate) fn in_the_way(path: &Path, obstacle: Obstacle) -> Error {
     ErrorKind::InTheWay { path, obstacle }.into()
 }
 
-/// True when the two are one file.
-pub(crate) fn is_same_file(open: &File, path: &Path) -> io::Result<bool> {
+/// Says whether an open file is the one at a path; a link there is none.
+pub fn is_same_file(open: &File, path: &Path) -> io::Result<bool> {
     let here = open.metadata()?;
     match fs_err::symlink_metadata(path) {
         Ok(there) => Ok((here.dev(), here.ino()) == (there.dev(), there.ino())),

@@ -221,7 +221,8 @@ impl Transfer {
         }
     }
 
-    /// Sets who sees the verified bytes before they get their name; an error sends them to quarantine. It may block.
+    /// Sets who sees the verified bytes before they get their name; an error sends them to quarantine, but for an
+    /// [`io::Error`](std::io::Error): then they stay where they are, and the next run asks again. It may block.
     #[must_use]
     pub fn judge(
         self,

@@ -20,10 +20,12 @@ words! {
     Reason {
         /// Somebody asked for it.
         Manual "manual",
-        /// The last one was old.
-        Scheduled "scheduled",
         /// Something was about to change all of the catalogue.
         Safety "safety",
+        /// The last one was old.
+        Scheduled "scheduled",
+        /// A restore was about to replace it.
+        Replaced "replaced",
     }
 }
 
@@ -109,15 +111,10 @@ pub fn make(
     reason: Reason,
     keep: usize,
 ) -> Result<Backup, Error> {
-    let directory = directory(data_dir);
-    disk::create_dirs(&directory)?;
-    let now = SystemTime::now();
-    let draft = directory.join(format!(".{}.new", name(now, reason)));
-    let made = draw_up(catalogue, &draft, now, reason, &directory);
-    if made.is_err() {
-        // Whatever could not be finished is of no use; the first failure is the one to tell.
-        let _ = disk::remove_if_there(&draft);
-    }
+    let desk = Desk::of(data_dir)?;
+    let made = draw_up(catalogue, &desk, reason);
+    // Whatever could not be finished is of no use; the first failure is the one to tell.
+    let _ = desk.clear();
     let backup = made?;
     for old in superfluous(&list(data_dir)?, reason, keep) {
         disk::remove_if_there(&old.path)?;
@@ -142,8 +139,9 @@ pub fn make_if_due(
     make(catalogue, data_dir, Reason::Scheduled, keep).map(Some)
 }
 
-/// Goes back to a copy, the newest whole one if none is named. What is there now is kept beside the copies first; a
-/// catalogue that is damaged is moved there as it is.
+/// Goes back to a copy, the newest whole one if none is named, but not to what an earlier restore has replaced: to do it
+/// twice is to do it once. What is there now is kept beside the copies first; a catalogue that is damaged is moved there
+/// as it is.
 ///
 /// Returns the copy that was gone back to and where the former state is.
 pub fn restore(data_dir: &Path, from: Option<&Path>) -> Result<(PathBuf, Option<PathBuf>), Error> {
@@ -157,7 +155,7 @@ pub fn restore(data_dir: &Path, from: Option<&Path>) -> Result<(PathBuf, Option<
     };
     let kept = match Catalogue::open_bare(data_dir) {
         Ok(None) => None,
-        Ok(Some(catalogue)) => Some(make(&catalogue, data_dir, Reason::Safety, KEEP)?.path),
+        Ok(Some(catalogue)) => Some(make(&catalogue, data_dir, Reason::Replaced, KEEP)?.path),
         Err(catalogue::Error::Damaged { path, .. }) => {
             disk::create_dirs(&directory)?;
             Some(set_aside(&path, &directory)?)
@@ -168,19 +166,52 @@ pub fn restore(data_dir: &Path, from: Option<&Path>) -> Result<(PathBuf, Option<
     Ok((from, kept))
 }
 
-fn draw_up(
-    catalogue: &Catalogue,
-    draft: &Path,
-    now: SystemTime,
-    reason: Reason,
-    directory: &Path,
-) -> Result<Backup, Error> {
-    disk::remove_if_there(draft)?;
-    catalogue.copy_to(draft)?;
-    require_sound(draft)?;
-    fs::File::open(draft)?.sync_all()?;
-    let (path, made) = claim(draft, directory, now, reason)?;
-    disk::sync_dir(directory)?;
+/// Where databases are made that have no name yet. One process has it at a time, and what a killed one left on it is gone.
+pub(crate) struct Desk {
+    directory: PathBuf,
+    /// Ends with the process.
+    _lock: fs::File,
+}
+
+impl Desk {
+    /// Waits until it is free.
+    pub(crate) fn of(data_dir: &Path) -> io::Result<Self> {
+        let directory = directory(data_dir);
+        disk::create_dirs(&directory)?;
+        let lock = disk::private()
+            .write(true)
+            .create(true)
+            .open(directory.join(".lock"))?;
+        lock.file().lock()?;
+        let desk = Self {
+            directory,
+            _lock: lock,
+        };
+        desk.clear()?;
+        Ok(desk)
+    }
+
+    /// Where a database can be made.
+    pub(crate) fn draft(&self) -> PathBuf {
+        self.directory.join(".draft.db")
+    }
+
+    /// Removes it, with what SQLite has laid beside it.
+    pub(crate) fn clear(&self) -> io::Result<()> {
+        let draft = self.draft();
+        ["", "-journal", "-wal", "-shm"]
+            .iter()
+            .try_for_each(|suffix| disk::remove_if_there(&beside(&draft, suffix)))
+    }
+}
+
+fn draw_up(catalogue: &Catalogue, desk: &Desk, reason: Reason) -> Result<Backup, Error> {
+    let draft = desk.draft();
+    catalogue.copy_to(&draft)?;
+    require_sound(&draft)?;
+    fs::File::open(&draft)?.sync_all()?;
+    let (path, made) = claim(&draft, &desk.directory, SystemTime::now(), reason)?;
+    disk::sync_dir(&desk.directory)?;
     Ok(Backup {
         bytes: fs::metadata(&path)?.len(),
         path,
@@ -223,7 +254,8 @@ fn newest_sound(data_dir: &Path) -> Result<PathBuf, Error> {
     let mut last = Error::NoBackup {
         directory: directory(data_dir),
     };
-    for backup in list(data_dir)? {
+    let copies = list(data_dir)?.into_iter();
+    for backup in copies.filter(|copy| copy.reason != Reason::Replaced) {
         match require_sound(&backup.path) {
             Ok(()) => return Ok(backup.path),
             Err(error) => last = error,
@@ -238,12 +270,7 @@ fn set_aside(path: &Path, directory: &Path) -> io::Result<PathBuf> {
     let aside = directory.join(format!("catalogue-{stamp}-damaged.db"));
     disk::rename_new(path, &aside)?;
     for suffix in ["-wal", "-shm"] {
-        let beside = |path: &Path| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(suffix);
-            PathBuf::from(name)
-        };
-        match disk::rename_new(&beside(path), &beside(&aside)) {
+        match disk::rename_new(&beside(path, suffix), &beside(&aside, suffix)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -251,6 +278,12 @@ fn set_aside(path: &Path, directory: &Path) -> io::Result<PathBuf> {
     disk::sync_dir(directory)?;
     disk::sync_dir(disk::parent(path))?;
     Ok(aside)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// The copies of this reason beyond the newest `keep`. What somebody asked for, and what a restore has kept, is not

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, Read as _, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use civitai_api::{FileId, ModelId};
 use rusqlite::types::{Value as Sql, ValueRef};
@@ -15,6 +15,7 @@ use rusqlite::{Connection, params_from_iter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::backup::Desk;
 use crate::catalogue::{self, Catalogue};
 
 /// Why a text could not be taken in. The catalogue is as it was.
@@ -194,16 +195,19 @@ const COLUMNS: [&str; 11] = [
 /// Takes in what [`export`] has written, and returns how many rows that was.
 pub fn import(library: &crate::Library, text: &mut impl BufRead) -> Result<u64, Error> {
     let catalogue = library.catalogue()?;
-    let dir = tempfile::Builder::new()
-        .prefix(".import-")
-        .tempdir_in(&library.data_dir)?;
-    let draft: PathBuf = dir.path().join("catalogue.db");
-    let rows = build(&draft, text)?;
-    let problems = catalogue::problems_of(&draft)?;
+    let desk = Desk::of(&library.data_dir)?;
+    let taken = take_in(catalogue, &desk.draft(), text);
+    desk.clear()?;
+    taken
+}
+
+fn take_in(catalogue: Catalogue, draft: &Path, text: &mut impl BufRead) -> Result<u64, Error> {
+    let rows = build(draft, text)?;
+    let problems = catalogue::problems_of(draft)?;
     if !problems.is_empty() {
         return Err(Error::Unsound { problems });
     }
-    catalogue.merge(&draft)?;
+    catalogue.merge(draft)?;
     Ok(rows)
 }
 
@@ -327,7 +331,10 @@ fn build(draft: &Path, text: &mut impl BufRead) -> Result<u64, Error> {
             let what = error.to_string();
             lines.bad(Problem::Form { what })
         })?;
-        insert(&transaction, &columns, row).map_err(|problem| lines.bad(problem))?;
+        insert(&transaction, &columns, row).map_err(|refusal| match refusal {
+            Refusal::Row(problem) => lines.bad(problem),
+            Refusal::Store(source) => store(source),
+        })?;
         rows += 1;
     }
     if rows < beginning.rows {
@@ -339,11 +346,35 @@ fn build(draft: &Path, text: &mut impl BufRead) -> Result<u64, Error> {
     Ok(rows)
 }
 
+/// Why a row did not get in: its own fault, or the database's.
+enum Refusal {
+    Row(Problem),
+    Store(rusqlite::Error),
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Row(problem)
+    }
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};
+        match error.sqlite_error_code() {
+            Some(ConstraintViolation | TooBig | TypeMismatch) => Self::Row(Problem::Row {
+                what: error.to_string(),
+            }),
+            _ => Self::Store(error),
+        }
+    }
+}
+
 fn insert(
     connection: &Connection,
     columns: &BTreeMap<String, BTreeSet<String>>,
     row: Row,
-) -> Result<(), Problem> {
+) -> Result<(), Refusal> {
     let unknown = |name: &str| Problem::Unknown {
         name: name.to_owned(),
     };
@@ -352,7 +383,7 @@ fn insert(
     let mut values = Vec::new();
     for (name, value) in row.values {
         if !known.contains(&name) {
-            return Err(unknown(&format!("{}.{name}", row.table)));
+            return Err(unknown(&format!("{}.{name}", row.table)).into());
         }
         let value = to_sql(value).ok_or_else(|| Problem::Form {
             what: format!("{name} has no value of a database"),
@@ -366,19 +397,10 @@ fn insert(
         row.table,
         names.join(", ")
     );
-    let mut insert = connection
-        .prepare_cached(&sql)
-        .map_err(|error| refused(&error))?;
-    insert
-        .execute(params_from_iter(values))
-        .map_err(|error| refused(&error))?;
+    connection
+        .prepare_cached(&sql)?
+        .execute(params_from_iter(values))?;
     Ok(())
-}
-
-fn refused(error: &rusqlite::Error) -> Problem {
-    Problem::Row {
-        what: error.to_string(),
-    }
 }
 
 fn columns(connection: &Connection) -> rusqlite::Result<BTreeMap<String, BTreeSet<String>>> {

@@ -29,6 +29,7 @@ pub mod updates;
 pub mod verify;
 pub mod workflow;
 
+mod draft;
 mod library;
 mod subject;
 

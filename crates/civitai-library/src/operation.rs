@@ -53,7 +53,7 @@ words! {
 }
 
 /// Why an operation was not planned, or not carried out. In the second case everything is as it was before, unless
-/// [`Error::Stuck`] says otherwise.
+/// [`Error::Stuck`] says otherwise, or the journal cannot be written any more: then the next operation clears up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -7,9 +7,10 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use civitai_download::digest::Digest;
-use civitai_download::disk;
 use civitai_download::tree::Tree;
 use fs_err::File;
+
+use crate::draft::Draft;
 
 /// The folder of the trees.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -55,19 +56,15 @@ impl Trees {
             return Ok(());
         }
         let path = self.path(&tree.root());
-        let folder = disk::parent(&path);
-        disk::create_dirs(folder)?;
-        // Two processes may do so at the same time; either's is as good.
-        let mut draft = tempfile::Builder::new()
-            .prefix(".tree")
-            .tempfile_in(folder)?;
-        let mut out = BufWriter::new(draft.as_file_mut());
+        // Either process's is as good.
+        let Some(draft) = Draft::of(&path)? else {
+            return Ok(());
+        };
+        let mut out = BufWriter::new(draft.file());
         tree.write_to(&mut out)?;
         out.flush()?;
         drop(out);
-        draft.as_file().sync_all()?;
-        draft.persist(&path).map_err(|error| error.error)?;
-        disk::sync_dir(folder)
+        draft.finish()
     }
 }
 

@@ -1,4 +1,4 @@
-//! SIGKILL at every call that changes the disk, of what users do to a library.
+//! SIGKILL, and errors of the disk, at every call that changes the disk, of what users do to a library.
 //!
 //! A deed is one command, in a home where others went before it. The home is made once a worker, at one place, because
 //! the catalogue knows absolute paths; before each strike it is put back as it was. After a strike everything has to be
@@ -11,17 +11,21 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use civitai_sim::Sim;
+use rustix::io::Errno;
 use tempfile::TempDir;
 
 use self::deed::Deed;
 use self::shelf::Shelf;
+use self::state::{PROJECT, State};
 use super::call::Call;
+use super::lab::Said;
 use super::points::{Points, each_with};
 use super::table::{Row, Run};
 use super::tracer::{self, At, Blow, Ended, Orders, Traced};
 
 mod deed;
 mod shelf;
+mod state;
 
 pub(super) use self::deed::DEEDS;
 
@@ -41,30 +45,26 @@ impl<'a> Library<'a> {
         })
     }
 
-    /// Kills at each call that changes the disk, counted over the whole process, and at each of the rare calls counted
-    /// by itself.
-    pub(super) fn at_every_call(&self, deed: &Deed, points: Points) -> Result<Row> {
+    /// Kills at each call that changes the disk, then lets each fail.
+    pub(super) fn strike(&self, deed: &Deed, points: Points) -> Result<[Row; 2]> {
         let calls = self.bench(deed)?.calls;
-        let changing = calls.iter().filter(|(call, _)| call.changes());
-        let changes: u64 = changing.clone().map(|(_, count)| count).sum();
-        let any = (1..=changes).map(|nth| At { call: None, nth });
-        let rare = changing.filter(|(call, _)| !call.is_frequent());
-        let rare = rare.flat_map(|(call, count)| {
-            let call = Some(*call);
-            (1..=*count).map(move |nth| At { call, nth })
-        });
-        let all: Vec<At> = points.choose(any.chain(rare).collect());
-        let row = Row::begin(format!("SIGKILL at each changing call, {}", deed.name));
-        each_with(
-            points.workers,
-            &all,
-            || self.bench(deed),
-            |bench, at| {
-                row.add(&format!("{at:?}"), &bench.strike(*at)?);
-                Ok(())
-            },
-        )?;
-        row.end()
+        let row = |what: &str, blows: Vec<(At, Blow)>| {
+            let row = Row::begin(format!("{what}, {}", deed.name));
+            each_with(
+                points.workers,
+                &points.choose(blows),
+                || self.bench(deed),
+                |bench, blow| {
+                    row.add(&format!("{blow:?}"), &bench.strike(*blow)?);
+                    Ok(())
+                },
+            )?;
+            row.end()
+        };
+        Ok([
+            row("SIGKILL at each changing call", kills(&calls))?,
+            row("ENOSPC, EIO at each changing call", errors(&calls))?,
+        ])
     }
 
     /// A place of its own for a worker, and what the deed does there when nothing befalls it.
@@ -84,6 +84,38 @@ impl<'a> Library<'a> {
         Ok(bench)
     }
 }
+
+/// A kill at each call, counted over the whole process, and at each of the rare calls counted by itself.
+fn kills(calls: &BTreeMap<Call, u64>) -> Vec<(At, Blow)> {
+    let changing = calls.iter().filter(|(call, _)| call.changes());
+    let changes: u64 = changing.clone().map(|(_, count)| count).sum();
+    let any = (1..=changes).map(|nth| At { call: None, nth });
+    let rare = changing.filter(|(call, _)| !call.is_frequent());
+    any.chain(rare.flat_map(each_of))
+        .map(|at| (at, Blow::Kill))
+        .collect()
+}
+
+/// Each error at each call: at the rare ones both once and for good, at the others in turns.
+fn errors(calls: &BTreeMap<Call, u64>) -> Vec<(At, Blow)> {
+    let changing = calls.iter().filter(|(call, _)| call.changes());
+    let blows = changing.flat_map(each_of).flat_map(|at| {
+        let is_frequent = at.call.is_some_and(Call::is_frequent);
+        let turn = usize::try_from(at.nth % 4).unwrap_or(0);
+        let all = ERRORS.map(|errno| [Blow::Fail(errno), Blow::FailFromHere(errno)]);
+        let all = all.into_iter().flatten().enumerate();
+        all.filter(move |(index, _)| !is_frequent || *index == turn)
+            .map(move |(_, blow)| (at, blow))
+    });
+    blows.collect()
+}
+
+fn each_of((call, count): (&Call, &u64)) -> impl Iterator<Item = At> {
+    let call = Some(*call);
+    (1..=*count).map(move |nth| At { call, nth })
+}
+
+const ERRORS: [Errno; 2] = [Errno::NOSPC, Errno::IO];
 
 /// One worker's home, as it was, and how it has to become.
 struct Bench<'a> {
@@ -109,6 +141,7 @@ impl Bench<'_> {
         fs_err::rename(self.home(), self.kept())?;
         copy(&self.kept(), &self.home())?;
         self.before = self.state()?;
+        self.put_back()?;
         let dry = self.suffer(Orders::default())?;
         ensure!(
             dry.ended == Ended::Exited(0),
@@ -116,25 +149,30 @@ impl Bench<'_> {
         );
         self.calls = dry.calls;
         self.after = self.state()?;
-        (self.deed.proof)(&self.home(), &self.library.shelf)
-            .context("the deed does not do what it is for")
+        (self.deed.proof)(self).context("the deed does not do what it is for")
     }
 
-    fn strike(&mut self, at: At) -> Result<Run> {
+    fn put_back(&self) -> Result<()> {
         fs_err::remove_dir_all(self.home())?;
-        copy(&self.kept(), &self.home())?;
+        copy(&self.kept(), &self.home())
+    }
+
+    fn strike(&mut self, blow: (At, Blow)) -> Result<Run> {
+        self.put_back()?;
         let traced = self.suffer(Orders {
-            blow: Some((at, Blow::Kill)),
+            blow: Some(blow),
             ..Orders::default()
         })?;
         let mut run = Run {
-            struck: traced.ended == Ended::Killed,
+            struck: traced.struck.is_some(),
+            wrong_error: wrong_error(&traced, blow.1),
             ..Run::default()
         };
-        if !run.struck && traced.ended != Ended::Exited(0) {
-            run.wrong_error = Some(format!("{:?}: {}", traced.ended, traced.stderr));
-        }
         self.examine(&mut run)?;
+        // What could not be written beside a model is told, and the model is there.
+        if traced.ended == Ended::Exited(0) && !traced.stderr.contains("warning") {
+            run.falsely_finished = !self.state()?.differences(&self.after).is_empty();
+        }
         self.recover(&mut run)?;
         if !run.is_clean() {
             run.kept = Some(self.keep()?);
@@ -170,6 +208,9 @@ impl Bench<'_> {
                 run.corrupt.push(format!("{words:?}: {}", said(&output)));
             }
         }
+        if let Err(error) = (self.deed.sound)(self) {
+            run.corrupt.push(format!("{error:#}"));
+        }
         Ok(())
     }
 
@@ -182,7 +223,11 @@ impl Bench<'_> {
         }
         let now = self.state()?;
         run.stuck.extend(now.differences(&self.after));
-        if let Err(error) = (self.deed.proof)(&self.home(), &self.library.shelf) {
+        let (left, wanted) = (now.litter(), self.after.litter());
+        let left = left.difference(&wanted);
+        run.stuck
+            .extend(left.map(|path| format!("{path} is left over")));
+        if let Err(error) = (self.deed.proof)(self) {
             run.stuck.push(format!("{error:#}"));
         }
         Ok(())
@@ -192,15 +237,21 @@ impl Bench<'_> {
     fn state(&self) -> Result<State> {
         let mut state = State::of(&self.home())?;
         let check = self.run(&["library", "check-db"])?;
-        let list = self.run(&["library", "list", "--json"])?;
-        ensure!(list.status.success(), "library list: {}", said(&list));
+        state.list = self.list()?;
         if !check.status.success() {
             state.list.push(said(&check));
         }
-        let text = String::from_utf8_lossy(&list.stdout).into_owned();
-        state.list.extend(text.lines().map(str::to_owned));
-        state.list.sort();
         Ok(state)
+    }
+
+    /// What the catalogue says.
+    fn list(&self) -> Result<Vec<String>> {
+        let list = self.run(&["library", "list", "--json"])?;
+        ensure!(list.status.success(), "library list: {}", said(&list));
+        let text = String::from_utf8_lossy(&list.stdout);
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        Ok(lines)
     }
 
     fn run(&self, words: &[&str]) -> Result<Output> {
@@ -213,7 +264,7 @@ impl Bench<'_> {
 
     fn suffer(&self, orders: Orders<'_>) -> Result<Traced> {
         tracer::run(
-            &mut self.command(self.deed.words),
+            self.command(self.deed.words).arg("--json"),
             &self.home(),
             &self.desk(),
             orders,
@@ -263,75 +314,27 @@ impl Bench<'_> {
     }
 }
 
-/// What is in a home.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    /// What users see of the project: everything but what is hidden or not finished, by its path in it.
-    files: BTreeMap<String, Vec<u8>>,
-    /// All of the home.
-    hidden_too: BTreeMap<String, Vec<u8>>,
-    /// What the catalogue says.
-    list: Vec<String>,
-}
-
-impl State {
-    fn of(home: &Path) -> Result<Self> {
-        let mut state = Self::default();
-        gather(home, home, &mut state.hidden_too)?;
-        for (path, bytes) in &state.hidden_too {
-            let Some(inner) = path
-                .strip_prefix(PROJECT)
-                .and_then(|path| path.strip_prefix('/'))
-            else {
-                continue;
-            };
-            let is_hidden = inner.split('/').any(|part| part.starts_with('.'));
-            let is_draft = UNFINISHED.iter().any(|suffix| inner.ends_with(suffix));
-            if !is_hidden && !is_draft {
-                state.files.insert(inner.to_owned(), bytes.clone());
-            }
+/// Why how a run ended is not how one may under such a blow.
+fn wrong_error(traced: &Traced, blow: Blow) -> Option<String> {
+    let kinds = Said::read(&traced.stdout).kinds;
+    let is_right = match (traced.ended, blow) {
+        (Ended::Exited(0), _) | (Ended::Killed, Blow::Kill) => true,
+        // 9: some of several files had it, others not.
+        (Ended::Exited(8 | 9), Blow::Fail(_) | Blow::FailFromHere(_)) => {
+            !kinds.is_empty()
+                && kinds
+                    .iter()
+                    .all(|kind| matches!(kind.as_str(), "io" | "no_space"))
         }
-        Ok(state)
-    }
-
-    fn differences(&self, wanted: &Self) -> Vec<String> {
-        let mut all: Vec<_> = self.files.keys().chain(wanted.files.keys()).collect();
-        all.sort();
-        all.dedup();
-        let differs = all
-            .into_iter()
-            .filter(|path| self.files.get(*path) != wanted.files.get(*path));
-        let mut differences: Vec<_> = differs
-            .map(|path| {
-                let len = |state: &Self| state.files.get(path).map(Vec::len);
-                format!(
-                    "{path}: {:?} bytes where there should be {:?}",
-                    len(self),
-                    len(wanted)
-                )
-            })
-            .collect();
-        if self.list != wanted.list {
-            differences.push(format!(
-                "the catalogue says {:#?} instead of {:#?}",
-                self.list, wanted.list
-            ));
-        }
-        differences
-    }
-}
-
-fn gather(folder: &Path, home: &Path, into: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
-    for entry in fs_err::read_dir(folder)? {
-        let path = entry?.path();
-        if fs_err::symlink_metadata(&path)?.is_dir() {
-            gather(&path, home, into)?;
-        } else {
-            let inner = path.strip_prefix(home)?.to_string_lossy().into_owned();
-            into.insert(inner, fs_err::read(&path)?);
-        }
-    }
-    Ok(())
+        _ => false,
+    };
+    (!is_right || traced.stderr.contains("panicked")).then(|| {
+        format!(
+            "{:?} with {kinds:?}: {}",
+            traced.ended,
+            traced.stderr.trim()
+        )
+    })
 }
 
 /// Copies a folder with its times and links.
@@ -349,7 +352,3 @@ fn said(output: &Output) -> String {
         String::from_utf8_lossy(&output.stderr)
     )
 }
-
-const PROJECT: &str = "project";
-/// What a name ends in while the file is not finished.
-const UNFINISHED: [&str; 3] = [".part", ".part.json", ".new"];

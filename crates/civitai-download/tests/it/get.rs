@@ -299,6 +299,22 @@ async fn the_judge_sees_verified_bytes_before_they_have_a_name() {
 }
 
 #[tokio::test]
+async fn a_judge_that_cannot_work_refuses_nothing() {
+    let world = World::new(16 * MIB).await;
+    let transfer = world
+        .transfer()
+        .judge(|_| Err(std::io::Error::from(std::io::ErrorKind::StorageFull).into()));
+    let error = run(transfer).await.expect_err("not judged");
+    assert_eq!(error.code(), "no_space", "{}", chain(&error));
+    assert_eq!(
+        world.names(),
+        ["model.safetensors.part", "model.safetensors.part.json"]
+    );
+    let fetched = run(world.transfer()).await.expect("judged by nobody");
+    assert_eq!(fetched.fetched_bytes, 0);
+}
+
+#[tokio::test]
 async fn what_could_not_be_recorded_is_recorded_by_the_next_run_without_a_request() {
     let world = World::new(2 * MIB).await;
     let calls = Arc::new(AtomicUsize::new(0));

@@ -31,8 +31,14 @@ impl Catalogue {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let mut target = Connection::open_with_flags(path, flags)?;
             Backup::new(&self.connection, &mut target)?.run_to_completion(PAGES, PAUSE, None)?;
-            // A copy is opened where nobody may write beside it.
-            target.pragma_update(None, "journal_mode", "delete")
+            // A copy is opened where nobody may write beside it. What the change comes to is known after the last row.
+            let mut change = target.prepare("PRAGMA journal_mode = delete")?;
+            let modes = change.query_map([], |row| row.get::<_, String>(0))?;
+            if modes.collect::<Result<Vec<_>, _>>()? == ["delete"] {
+                return Ok(());
+            }
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+            Err(rusqlite::Error::SqliteFailure(code, None))
         };
         copy().map_err(|source| Error::store(path, source))
     }

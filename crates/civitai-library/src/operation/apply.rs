@@ -171,6 +171,10 @@ impl<'a> Desk<'a> {
         }
         let finished = self.catalogue.borrow_mut().finish(id, plan, now);
         if let Err(error) = finished {
+            // A commit that failed while it was flushed may be found to be there after all. Only where another one
+            // takes its place is it known not to be; else the journal decides when it can be read again, and the steps
+            // stay as it may say they are.
+            self.catalogue.borrow_mut().note_taken_back(id)?;
             self.take_back(id, &plan.steps)?;
             return Err(error);
         }

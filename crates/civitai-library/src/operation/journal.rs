@@ -117,6 +117,18 @@ impl Catalogue {
         Ok(())
     }
 
+    /// Makes sure that nothing which failed to be written about an operation is there.
+    pub(super) fn note_taken_back(&mut self, id: u64) -> Result<(), Error> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE operation SET state = ?2 WHERE number = ?1",
+                params![id.cast_signed(), State::Applying.as_str()],
+            )?;
+            Ok(())
+        })?;
+        Ok(())
+    }
+
     pub(super) fn note_failed(&mut self, id: u64, now: SystemTime) -> Result<(), Error> {
         self.write(|transaction| Ok(set_state(transaction, id, State::Failed, now)?))?;
         Ok(())

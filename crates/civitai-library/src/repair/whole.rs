@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Error, Repair, Repaired, stopped_or};
 use crate::blocking;
 use crate::catalogue::{Entry, Stamp};
+use crate::draft::Draft;
+use crate::link::is_one_file;
 
 impl Repair {
     pub(super) async fn replace(
@@ -108,6 +110,10 @@ impl Repair {
         let mut count = 0_u32;
         // A link instead of a move: the name never stands for nothing.
         while let Err(error) = fs_err::hard_link(path, &aside) {
+            if is_one_file(path, &aside).unwrap_or(false) {
+                // A repair that was killed has kept it.
+                break;
+            }
             if error.kind() != io::ErrorKind::AlreadyExists {
                 // A file system without links.
                 reflink_copy::reflink_or_copy(path, &aside)?;
@@ -136,21 +142,22 @@ fn replace_with(
     if there.len() != known.bytes {
         return Ok(None);
     }
-    let folder = disk::parent(path);
-    disk::create_dirs(folder)?;
-    let draft = tempfile::Builder::new()
-        .prefix(".repair")
-        .tempfile_in(folder)?;
+    let Some(draft) = Draft::of(path)? else {
+        return Err(io::Error::new(
+            io::ErrorKind::WouldBlock,
+            format!("{}: another process is replacing it", path.display()),
+        ));
+    };
+    let mut from = fs_err::File::open(copy)?;
     // A copy that shares its blocks, where the file system can.
-    fs_err::remove_file(draft.path())?;
-    reflink_copy::reflink_or_copy(copy, draft.path())?;
-    let file = fs_err::File::open(draft.path())?;
+    if rustix::fs::ioctl_ficlone(draft.file(), &from).is_err() {
+        io::copy(&mut from, &mut draft.file())?;
+    }
     if hash_file(draft.path(), DigestSet::SHA256)?.sha256 != Some(sha256) {
         return Ok(None);
     }
-    file.sync_all()?;
+    draft.file().sync_all()?;
     before()?;
-    fs_err::rename(draft.path(), path)?;
-    disk::sync_dir(folder)?;
-    Ok(Some(Stamp::of(&file.metadata()?)))
+    draft.finish()?;
+    Ok(Some(Stamp::of(&fs_err::metadata(path)?)))
 }

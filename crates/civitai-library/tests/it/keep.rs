@@ -96,7 +96,10 @@ fn a_restore_brings_back_what_a_backup_has_kept() {
         library.catalogue().expect("opens").check().expect("read"),
         Vec::<String>::new()
     );
-    // What was there before the restore can be gone back to just as well.
+    // What the restore has replaced is not what a second one goes back to.
+    let (from, _) = backup::restore(&library.data_dir, None).expect("restored");
+    assert_eq!((from, everything(&library)), (made.path, before.clone()));
+    // But whoever names it can go back to it.
     backup::restore(&library.data_dir, kept.as_deref()).expect("restored");
     assert_ne!(everything(&library), before);
 }
@@ -141,6 +144,10 @@ fn backups_are_made_when_due_and_the_oldest_make_room() {
     assert!(made.is_some_and(|made| made.reason == Reason::Scheduled));
     let again = backup::make_if_due(&catalogue, data_dir, day, 2).expect("looked");
     assert_eq!(again, None);
+    // As a killed process leaves it.
+    for draft in [".draft.db", ".draft.db-wal"] {
+        fs::write(data_dir.join("backups").join(draft), "half").expect("written");
+    }
     for _ in 0..3 {
         backup::make(&catalogue, data_dir, Reason::Manual, 2).expect("made");
     }
@@ -154,7 +161,7 @@ fn backups_are_made_when_due_and_the_oldest_make_room() {
     let left = fs::read_dir(data_dir.join("backups"))
         .expect("there")
         .count();
-    assert_eq!(left, 3, "nothing else is left");
+    assert_eq!(left, 4, "nothing else is left but the lock");
 }
 
 #[test]

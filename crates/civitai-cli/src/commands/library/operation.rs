@@ -139,7 +139,10 @@ pub(super) async fn sidecars(args: SidecarsArgs, session: &Session) -> Outcome {
     let printer = &session.printer;
     let (library, here) = (of(session)?, here(session));
     let paths = args.paths;
-    let look = move || library.plan_sidecars(form, &located(&library, &paths, &here)?);
+    let look = move || {
+        library.recover()?;
+        library.plan_sidecars(form, &located(&library, &paths, &here)?)
+    };
     let translation = blocking(session, look).await?.map_err(failure)?;
     let mut exits = Vec::new();
     for Unwritten { path, broken, .. } in &translation.unwritten {
@@ -163,7 +166,12 @@ async fn work(
     plan: impl FnOnce(&Library) -> Result<Plan, Error> + Send + 'static,
 ) -> Outcome {
     let library = of(session)?;
-    let plan = blocking(session, move || plan(&library)).await?;
+    let look = move || {
+        // What a killed operation moved is under its names again before they are looked for.
+        library.recover()?;
+        plan(&library)
+    };
+    let plan = blocking(session, look).await?;
     carry_out(plan.map_err(failure)?, session, dry_run).await
 }
 
