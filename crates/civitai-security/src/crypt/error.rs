@@ -4,7 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
-use super::{Level, SlotKind};
+use super::{Level, SlotKind, Unsupported};
 
 /// Why a container could not be written, opened or read.
 ///
@@ -69,6 +69,17 @@ pub enum CryptError {
     /// More bytes than 2^32 chunks hold.
     #[error("more than 2^32 chunks")]
     TooLong,
+    /// What was written is not as long as was said beforehand.
+    #[error("{promised} bytes were announced, {found} came")]
+    LengthDiffers {
+        /// What [`Metadata::bytes`](super::Metadata) said.
+        promised: u64,
+        /// How many bytes came.
+        found: u64,
+    },
+    /// A parameter that no format here has.
+    #[error("{0} is not taken here")]
+    Unsupported(#[from] Unsupported),
     /// The cryptographic library failed with arguments that it should take.
     #[error("{operation} failed")]
     Primitive {
@@ -78,6 +89,14 @@ pub enum CryptError {
 }
 
 impl CryptError {
+    /// Takes an error of this kind out of the I/O error that carried it through [`io::Read`].
+    pub(crate) fn from_io(error: io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(inner) => inner,
+            Err(error) => Self::Io(error),
+        }
+    }
+
     /// Whether this is damage or a key that does not fit, which are not told apart.
     pub fn is_refused(&self) -> bool {
         matches!(self, Self::Refused | Self::NotContainer)

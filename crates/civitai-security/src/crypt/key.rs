@@ -384,3 +384,54 @@ pub(crate) const ID_BYTES: usize = 16;
 const MIN_RSA_BITS: usize = 3072;
 /// FIPS 203, algorithm 16: the decapsulation key holds the encapsulation key behind its own 1152 bytes.
 const ENCAPSULATION_IN_DECAPSULATION: std::ops::Range<usize> = 1152..2336;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_million_files_have_a_million_keys() {
+        let draw = |_| {
+            let key = FileKey::random().expect("there is randomness");
+            let file = FileId::random().expect("there is randomness");
+            (*key.expose(), file)
+        };
+        let drawn: Vec<_> = (0..1_000_000).map(draw).collect();
+        let keys: HashSet<_> = drawn.iter().map(|(key, _)| key).collect();
+        let files: HashSet<_> = drawn.iter().map(|(_, file)| file).collect();
+        assert_eq!((keys.len(), files.len()), (1_000_000, 1_000_000));
+    }
+
+    #[test]
+    fn an_id_is_32_hex_digits() {
+        let id = KeyId::from_bytes(*b"0123456789abcdef");
+        assert_eq!(id.to_string(), "30313233343536373839616263646566");
+        assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
+        for text in [
+            "",
+            "30",
+            "3031323334353637383961626364656g",
+            "+0313233343536373839616263646566",
+        ] {
+            assert_eq!(text.parse::<KeyId>(), Err(BadId), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pair_survives_being_written_down() {
+        let pair = PrivateKey::generate(RsaSize::Rsa3072, Share::WithMlKem).expect("it is drawn");
+        let der = pair.pkcs8_der().expect("it is written");
+        let again = PrivateKey::from_parts(&der, pair.mlkem()).expect("it is read");
+        assert_eq!(again.id(), pair.id());
+        let public = PublicKey::new(pair.public().spki_der(), pair.public().mlkem());
+        assert_eq!(public.map(|key| key.id()), Ok(pair.id()));
+        let alone = PublicKey::new(pair.public().spki_der(), None).expect("it is read");
+        assert_ne!(
+            alone.id(),
+            pair.id(),
+            "a share that is missing is another key"
+        );
+    }
+}

@@ -43,6 +43,19 @@ impl Level {
             Self::Maximum => &[PUBLIC, &[SlotKind::Master]],
         }
     }
+
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Basic => 1,
+            Self::Standard => 2,
+            Self::High => 3,
+            Self::Maximum => 4,
+        }
+    }
+
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.code() == code)
+    }
 }
 
 impl fmt::Display for Level {

@@ -3,17 +3,17 @@
 use std::fmt;
 
 use aws_lc_rs::digest;
-use aws_lc_rs::kem::{Ciphertext, DecapsulationKey, EncapsulationKey, ML_KEM_768};
-use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded};
-use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, OaepPublicEncryptingKey};
 use zeroize::Zeroizing;
 
-use super::CryptError;
-use super::derive::hkdf_sha256;
 use super::key::{
-    FileId, FileKey, KEY_BYTES, KeyId, PrivateKey, PublicKey, Recipient, Unlocked, WrappingKey,
-    WrappingKind, random,
+    FileId, FileKey, KEY_BYTES, KeyId, PrivateKey, PublicKey, Recipient, Unlocked, WrappingKind,
+    random,
 };
+use super::primitive::{
+    hkdf_sha256, kwp_unwrap, kwp_wrap, mlkem_decapsulate, mlkem_encapsulate, oaep_decrypt,
+    oaep_encrypt,
+};
+use super::{CryptError, Level};
 
 /// How a slot wraps the file key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,6 +26,28 @@ pub enum SlotKind {
     Rsa,
     /// RSA-OAEP and ML-KEM-768, of which both must be undone.
     RsaMlKem,
+}
+
+impl SlotKind {
+    const ALL: [Self; 4] = [Self::Machine, Self::Master, Self::Rsa, Self::RsaMlKem];
+
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Machine => 1,
+            Self::Master => 2,
+            Self::Rsa => 3,
+            Self::RsaMlKem => 4,
+        }
+    }
+
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
+    /// Whether a slot of this kind holds the key of the standard container within one of level maximum.
+    pub(crate) fn is_inner(self, level: Level) -> bool {
+        level == Level::Maximum && self == Self::Master
+    }
 }
 
 impl fmt::Display for SlotKind {
@@ -80,9 +102,9 @@ pub struct Slot {
 /// Wraps the key of one file for one recipient.
 pub fn wrap(key: &FileKey, file: FileId, to: &Recipient) -> Result<Slot, CryptError> {
     let wrapped = match to {
-        Recipient::Symmetric(wrapping) => wrap_symmetric(key.expose(), wrapping.expose())?,
+        Recipient::Symmetric(wrapping) => kwp_wrap(wrapping.expose(), key.expose())?,
         Recipient::Public(public) => match public.mlkem() {
-            None => wrap_rsa(key.expose(), file, public)?,
+            None => oaep_encrypt(public.rsa(), &oaep_label(file), key.expose())?,
             Some(share) => wrap_both(key, file, public, share)?,
         },
     };
@@ -103,7 +125,7 @@ pub fn unwrap(slot: &Slot, file: FileId, keys: &Unlocked) -> Result<Option<FileK
             .symmetric
             .iter()
             .find(|key| key.id() == slot.key && SlotKind::from(key.kind()) == slot.kind)
-            .map(|key| unwrap_symmetric(&slot.wrapped, key))
+            .map(|key| unwrap_kwp(&slot.wrapped, key.expose()))
             .transpose(),
         SlotKind::Rsa | SlotKind::RsaMlKem => keys
             .private
@@ -114,69 +136,6 @@ pub fn unwrap(slot: &Slot, file: FileId, keys: &Unlocked) -> Result<Option<FileK
     }
 }
 
-fn wrap_symmetric(key: &[u8; KEY_BYTES], with: &[u8; KEY_BYTES]) -> Result<Vec<u8>, CryptError> {
-    // KWP writes the padded key and one block more.
-    let mut wrapped = vec![0; KWP_BYTES + 8];
-    let length = AesKek::new(&AES_256, with)
-        .and_then(|kek| {
-            kek.wrap_with_padding(key, &mut wrapped)
-                .map(|out| out.len())
-        })
-        .map_err(|_| CryptError::Primitive {
-            operation: "wrapping the file key",
-        })?;
-    wrapped.truncate(length);
-    Ok(wrapped)
-}
-
-fn unwrap_symmetric(wrapped: &[u8], with: &WrappingKey) -> Result<FileKey, CryptError> {
-    unwrap_kwp(wrapped, with.expose())
-}
-
-fn unwrap_kwp(wrapped: &[u8], with: &[u8; KEY_BYTES]) -> Result<FileKey, CryptError> {
-    if wrapped.len() != KWP_BYTES {
-        return Err(CryptError::Refused);
-    }
-    let mut plain = Zeroizing::new([0; KWP_BYTES]);
-    let key = AesKek::new(&AES_256, with)
-        .and_then(|kek| kek.unwrap_with_padding(wrapped, &mut *plain))
-        .map_err(|_| CryptError::Refused)?;
-    FileKey::from_slice(key).ok_or(CryptError::Refused)
-}
-
-fn wrap_rsa(secret: &[u8; KEY_BYTES], file: FileId, to: &PublicKey) -> Result<Vec<u8>, CryptError> {
-    let mut wrapped = vec![0; to.bits().div_ceil(8)];
-    OaepPublicEncryptingKey::new(to.rsa().clone())
-        .and_then(|key| {
-            key.encrypt(
-                &OAEP_SHA256_MGF1SHA256,
-                secret,
-                &mut wrapped,
-                Some(&oaep_label(file)),
-            )
-            .map(|out| out.len())
-        })
-        .map_err(|_| CryptError::Primitive {
-            operation: "wrapping the file key by RSA",
-        })?;
-    Ok(wrapped)
-}
-
-fn unwrap_rsa(wrapped: &[u8], file: FileId, with: &PrivateKey) -> Result<FileKey, CryptError> {
-    let mut plain = Zeroizing::new(vec![0; with.rsa().key_size_bytes()]);
-    let key = OaepPrivateDecryptingKey::new(with.rsa().clone())
-        .and_then(|key| {
-            key.decrypt(
-                &OAEP_SHA256_MGF1SHA256,
-                wrapped,
-                &mut plain,
-                Some(&oaep_label(file)),
-            )
-        })
-        .map_err(|_| CryptError::Refused)?;
-    FileKey::from_slice(key).ok_or(CryptError::Refused)
-}
-
 /// RSA ciphertext of a fresh secret, ML-KEM ciphertext, file key under the key that both secrets make.
 fn wrap_both(
     key: &FileKey,
@@ -184,27 +143,28 @@ fn wrap_both(
     to: &PublicKey,
     share: &[u8],
 ) -> Result<Vec<u8>, CryptError> {
-    let failed = CryptError::Primitive {
-        operation: "wrapping the file key by ML-KEM",
-    };
-    let secret = random()?;
-    let mut wrapped = wrap_rsa(&secret, file, to)?;
-    let Ok((ciphertext, shared)) = EncapsulationKey::new(&ML_KEM_768, share)
-        .map_or(Err(()), |key| key.encapsulate().map_err(|_| ()))
-    else {
-        return Err(failed);
-    };
-    wrapped.extend_from_slice(ciphertext.as_ref());
-    let kek = combine(&*secret, shared.as_ref(), to.id(), file, &wrapped);
-    wrapped.extend(wrap_symmetric(key.expose(), &kek)?);
+    let secret: Zeroizing<[u8; KEY_BYTES]> = random()?;
+    let mut wrapped = oaep_encrypt(to.rsa(), &oaep_label(file), &*secret)?;
+    let (ciphertext, shared) = mlkem_encapsulate(share)?;
+    wrapped.extend(ciphertext);
+    let kek = combine((&*secret, &shared), to.id(), file, &wrapped)?;
+    wrapped.extend(kwp_wrap(&*kek, key.expose())?);
     Ok(wrapped)
+}
+
+fn unwrap_kwp(wrapped: &[u8], with: &[u8; KEY_BYTES]) -> Result<FileKey, CryptError> {
+    if wrapped.len() != KWP_BYTES {
+        return Err(CryptError::Refused);
+    }
+    file_key(&kwp_unwrap(with, wrapped)?)
 }
 
 fn unwrap_private(slot: &Slot, file: FileId, with: &PrivateKey) -> Result<FileKey, CryptError> {
     let rsa_bytes = with.rsa().key_size_bytes();
+    let label = oaep_label(file);
     let share = match (slot.kind, with.mlkem()) {
         (SlotKind::Rsa, _) if slot.wrapped.len() == rsa_bytes => {
-            return unwrap_rsa(&slot.wrapped, file, with);
+            return file_key(&oaep_decrypt(with.rsa(), &label, &slot.wrapped)?);
         }
         (SlotKind::RsaMlKem, Some(share))
             if slot.wrapped.len() == rsa_bytes + MLKEM_CIPHERTEXT_BYTES + KWP_BYTES =>
@@ -213,31 +173,33 @@ fn unwrap_private(slot: &Slot, file: FileId, with: &PrivateKey) -> Result<FileKe
         }
         _ => return Err(CryptError::Refused),
     };
-    let (public, wrapped) = slot.wrapped.split_at(rsa_bytes + MLKEM_CIPHERTEXT_BYTES);
-    let (rsa, mlkem) = public.split_at(rsa_bytes);
-    let secret = unwrap_rsa(rsa, file, with)?;
-    let shared = DecapsulationKey::new(&ML_KEM_768, share)
-        .map_err(|_| CryptError::Refused)?
-        .decapsulate(Ciphertext::from(mlkem))
-        .map_err(|_| CryptError::Refused)?;
-    let kek = combine(secret.expose(), shared.as_ref(), with.id(), file, public);
+    let (sent, wrapped) = slot.wrapped.split_at(rsa_bytes + MLKEM_CIPHERTEXT_BYTES);
+    let (rsa, mlkem) = sent.split_at(rsa_bytes);
+    let secret = oaep_decrypt(with.rsa(), &label, rsa)?;
+    let shared = mlkem_decapsulate(share, mlkem)?;
+    let kek = combine((&secret, &shared), with.id(), file, sent)?;
     unwrap_kwp(wrapped, &kek)
+}
+
+fn file_key(bytes: &[u8]) -> Result<FileKey, CryptError> {
+    FileKey::from_slice(bytes).ok_or(CryptError::Refused)
 }
 
 /// The key that wraps the file key is lost unless both secrets are known, and bound to all that was sent.
 fn combine(
-    rsa_secret: &[u8],
-    mlkem_secret: &[u8],
+    secrets: (&[u8], &[u8]),
     key: KeyId,
     file: FileId,
-    ciphertexts: &[u8],
-) -> Zeroizing<[u8; KEY_BYTES]> {
-    let secrets = Zeroizing::new([rsa_secret, mlkem_secret].concat());
-    let mut sent = digest::Context::new(&digest::SHA256);
-    sent.update(key.as_bytes());
-    sent.update(ciphertexts);
-    let info = [b"cke1 hybrid".as_slice(), sent.finish().as_ref()].concat();
-    hkdf_sha256(&secrets, file.as_bytes(), &info)
+    sent: &[u8],
+) -> Result<Zeroizing<[u8; KEY_BYTES]>, CryptError> {
+    let secrets = Zeroizing::new([secrets.0, secrets.1].concat());
+    let mut all = digest::Context::new(&digest::SHA256);
+    all.update(key.as_bytes());
+    all.update(sent);
+    let info = [b"cke1 hybrid".as_slice(), all.finish().as_ref()].concat();
+    let mut kek = Zeroizing::new([0; KEY_BYTES]);
+    hkdf_sha256(&secrets, file.as_bytes(), &info, &mut *kek)?;
+    Ok(kek)
 }
 
 fn oaep_label(file: FileId) -> Vec<u8> {
@@ -251,7 +213,7 @@ const MLKEM_CIPHERTEXT_BYTES: usize = 1088;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypt::{RsaSize, Share};
+    use crate::crypt::{RsaSize, Share, WrappingKey};
 
     #[test]
     fn every_kind_of_slot_opens_with_its_key_for_its_file_alone() {

@@ -1,6 +1,7 @@
 //! What comes from outside is judged, through the public interface.
 
 mod address;
+mod crypt;
 mod name;
 mod path;
 mod redact;
