@@ -113,3 +113,70 @@ fn a_version_that_its_model_does_not_tell_is_asked_for_by_itself() {
         );
     }
 }
+
+/// Somebody who has a model and its sidecar, of which no catalogue knows.
+fn collector(site: &Site) -> User {
+    let user = User::of(site).with("CIVITAI_LIBRARY", "models");
+    user.run(&["get", "1001"]).exits(0);
+    fs_err::remove_dir_all(user.path(".local/share/civitai-dl")).expect("it was made");
+    site.sim.log().clear();
+    user
+}
+
+const MODEL: &str = "models/loras/watercolour_fields.safetensors";
+
+#[test]
+fn a_sidecar_names_a_file_that_the_site_was_not_asked_about() {
+    let site = Site::start();
+    let user = collector(&site);
+    let scan = |words: &[&str]| {
+        let ran = user
+            .run(&[&["library", "scan", "--json"], words].concat())
+            .exits(0);
+        let entry = ran.line("entry");
+        (entry["matchedBy"].clone(), entry["checked"].clone(), ran)
+    };
+    let (by, checked, ran) = scan(&["--offline", "--no-hash"]);
+    assert_eq!(
+        (by.as_str(), checked),
+        (Some("sidecar"), Value::Bool(false))
+    );
+    assert_eq!(ran.line("entry")["versionId"], LORA.version(0));
+    assert_eq!(ran.line("entry")["modelType"], "LORA");
+    assert_eq!(ran.line("summary")["bySidecar"], 1);
+    let (by, checked, _) = scan(&["--offline"]);
+    assert_eq!((by.as_str(), checked), (Some("sidecar"), Value::Bool(true)));
+    assert_eq!(asked(&site), [""; 0]);
+    let (by, checked, _) = scan(&[]);
+    assert_eq!((by.as_str(), checked), (Some("hash"), Value::Null));
+}
+
+#[test]
+fn a_sidecar_of_another_file_is_not_believed() {
+    let site = Site::start();
+    let user = collector(&site);
+    user.write(MODEL, "other bytes");
+    let ran = user
+        .run(&["library", "scan", "--offline", "--no-hash", "--json"])
+        .exits(0);
+    assert_eq!(ran.line("entry")["matchedBy"], "sidecar");
+    let ran = user
+        .run(&["library", "scan", "--offline", "--json"])
+        .exits(0);
+    assert_eq!(ran.line("entry")["matchedBy"], Value::Null);
+    user.write("models/loras/watercolour_fields.civitai.info", "{ no JSON");
+    let ran = user
+        .run(&["library", "scan", "--offline", "--json"])
+        .exits(0);
+    assert!(
+        ran.stderr.contains("watercolour_fields.civitai.info"),
+        "{ran:#?}"
+    );
+    let again = user
+        .run(&["library", "scan", "--offline", "--json"])
+        .exits(0);
+    assert!(
+        !again.stderr.contains("civitai.info"),
+        "told once: {again:#?}"
+    );
+}

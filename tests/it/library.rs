@@ -136,3 +136,38 @@ fn a_watch_finds_what_comes_and_goes_without_being_asked() {
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
     assert_eq!(watch.wait().expect("it ends").code(), Some(130));
 }
+
+#[test]
+fn a_file_that_was_damaged_and_scanned_is_repaired_as_what_it_was() {
+    let site = Site::start();
+    let user = owner(&site);
+    let before = both(&user);
+    let mut bytes = before[0].clone();
+    bytes[300_000] ^= 1;
+    fs_err::write(user.path(MODEL), &bytes).expect("written");
+    let scanned = user.run(&["library", "scan", "--json"]).exits(0);
+    assert_eq!(scanned.line("summary")["changed"], 1);
+    let mended = user.run(&["library", "repair", "--json"]).exits(0);
+    assert_eq!(mended.line("repair")["status"], "repaired");
+    assert!(both(&user) == before);
+    let listed = user.run(&["library", "list", "--json"]).exits(0);
+    assert_eq!(listed.line("entry")["matchedBy"], "download");
+    user.run(&["library", "verify", "--deep"]).exits(0);
+}
+
+#[test]
+fn what_somebody_put_in_the_place_of_a_model_stays_unless_it_is_named() {
+    let site = Site::start();
+    let user = owner(&site);
+    let before = both(&user);
+    fs_err::write(user.path(MODEL), "mine").expect("written");
+    user.run(&["library", "scan", "--offline"]).exits(0);
+    let told = user.run(&["library", "repair", "--json"]).exits(0);
+    assert_eq!(told.line("repair")["status"], "changed");
+    assert_eq!(both(&user)[0], b"mine");
+    let asked = user.run(&["library", "repair", MODEL, "--json"]).exits(0);
+    assert_eq!(asked.line("repair")["status"], "fetched");
+    assert!(both(&user) == before);
+    let aside = user.path("models/.quarantine/watercolour_fields.safetensors");
+    assert_eq!(fs_err::read(aside).expect("it is kept"), b"mine");
+}

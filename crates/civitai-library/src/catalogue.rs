@@ -14,10 +14,13 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, Trans
 
 mod absence;
 mod check;
+mod claims;
 mod copy;
 mod entry;
 mod error;
+mod former;
 mod history;
+mod lessons;
 mod matches;
 mod merge;
 mod placed;

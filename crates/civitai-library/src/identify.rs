@@ -35,7 +35,7 @@ mod verdict;
 
 pub use self::header::{Header, READ_BUDGET, Tensor};
 pub use self::kind::{Family, Format};
-pub use self::learn::{Learned, Observation, Truth};
+pub use self::learn::{Learned, Lesson, MOST_MODULES, Observation, Truth};
 pub use self::table::{Table, TableError};
 
 /// What a file is, as far as its header says.

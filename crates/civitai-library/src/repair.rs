@@ -8,7 +8,10 @@
 //! Without a tree, or where most of a file is wrong, the file is replaced as a whole: by a copy that is at hand, else
 //! fetched again. If somebody has written to it since it was last known to be right it may have been changed on purpose,
 //! and is kept in `.quarantine/` first.
+//!
+//! A damaged file that was scanned is another file to the catalogue, but what it was is kept: it is repaired as that.
 
+use std::collections::HashMap;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -19,7 +22,7 @@ use civitai_download::{Mend, Storage, Taken};
 use civitai_reliability::RetryPolicy;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalogue::{self, Entry};
+use crate::catalogue::{self, Entry, Stamp};
 use crate::trees::Trees;
 use crate::verify::{Damage, DeepError, Finding, Located, deep};
 use crate::{Catalogue, Library, blocking};
@@ -75,6 +78,8 @@ pub enum Repaired {
         /// Bytes that came over the network.
         fetched_bytes: u64,
     },
+    /// It was a file of the site and is another one since, which was scanned; it was not asked for by name.
+    Changed,
     /// It is not there, and was not asked for by name.
     Missing,
     /// It was never hashed, so nothing can be said.
@@ -128,13 +133,13 @@ impl From<DeepError> for Error {
     }
 }
 
-/// Whether a file that is not there is to come back.
+/// How a file came to be repaired.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Absent {
-    /// It is fetched: somebody asked for it by name.
-    Fetch,
-    /// It stays away: somebody may have meant it.
-    Leave,
+pub enum Wish {
+    /// Somebody asked for it by name: it comes back also where it is not there, or something else is in its place.
+    ByName,
+    /// Along with others: where it is not there, or was changed since, somebody may have meant it.
+    Along,
 }
 
 /// The repair of files of one library.
@@ -144,6 +149,8 @@ pub struct Repair {
     trees: Trees,
     sources: Sources,
     copies: Copies,
+    /// What files were that are known as other ones now.
+    formers: HashMap<String, Entry>,
     catalogue: Mutex<Catalogue>,
 }
 
@@ -160,6 +167,7 @@ impl Repair {
             library,
             sources,
             copies,
+            formers: catalogue.formers()?,
             catalogue: Mutex::new(catalogue),
         })
     }
@@ -172,16 +180,57 @@ impl Repair {
     pub async fn run(
         self: &Arc<Self>,
         entry: &Entry,
-        absent: Absent,
+        wish: Wish,
         cancel: &CancellationToken,
     ) -> Result<Repaired, Error> {
+        if let Some(former) = self.formers.get(&entry.path) {
+            return self.make_good(former, wish, cancel).await;
+        }
         let damage = match self.examine(entry, cancel).await? {
             Finding::Whole => return Ok(Repaired::Whole),
             Finding::Unknown => return Ok(Repaired::Unknown),
-            Finding::Missing if absent == Absent::Leave => return Ok(Repaired::Missing),
+            Finding::Missing if wish == Wish::Along => return Ok(Repaired::Missing),
             Finding::Missing => return self.replace(entry, cancel).await,
             Finding::Damaged(damage) => damage,
         };
+        self.mend_or_replace(entry, damage, cancel).await
+    }
+
+    /// Makes a file what it was when it was last one of the site, though a scan has found it to be another one since. What
+    /// is wrong here and there was damaged; what is another file somebody may have put there.
+    async fn make_good(
+        self: &Arc<Self>,
+        former: &Entry,
+        wish: Wish,
+        cancel: &CancellationToken,
+    ) -> Result<Repaired, Error> {
+        let repaired = match self.examine(former, cancel).await? {
+            Finding::Whole => Repaired::Whole,
+            Finding::Unknown => return Ok(Repaired::Unknown),
+            Finding::Missing if wish == Wish::Along => return Ok(Repaired::Missing),
+            Finding::Missing => self.replace(former, cancel).await?,
+            Finding::Damaged(damage) if wish == Wish::Along && !is_an_accident(&damage) => {
+                return Ok(Repaired::Changed);
+            }
+            Finding::Damaged(damage) => self.mend_or_replace(former, damage, cancel).await?,
+        };
+        let (this, former) = (Arc::clone(self), former.clone());
+        blocking(move || {
+            let path = this.library.root.join(&former.path);
+            let stamp = Stamp::of(&fs_err::metadata(path)?);
+            this.catalogue().note_made_good(&former, stamp)?;
+            Ok::<_, Error>(())
+        })
+        .await?;
+        Ok(repaired)
+    }
+
+    async fn mend_or_replace(
+        self: &Arc<Self>,
+        entry: &Entry,
+        damage: Damage,
+        cancel: &CancellationToken,
+    ) -> Result<Repaired, Error> {
         let Damage { bytes, located } = damage;
         match located {
             Some(located) if is_worth_mending(&located, bytes) => {
@@ -311,6 +360,14 @@ fn is_worth_mending(located: &Located, bytes: u64) -> bool {
     let pieces = || located.pieces.iter();
     located.bytes() <= bytes / 2
         && pieces().all(|piece| piece.range.end - piece.range.start <= MOST_IN_MEMORY)
+}
+
+/// A file in which only a little is wrong, and nothing is longer or shorter, was not made to be another one.
+fn is_an_accident(damage: &Damage) -> bool {
+    damage.located.as_ref().is_some_and(|located| {
+        let has_its_length = located.ranges.iter().all(|range| range.end <= damage.bytes);
+        has_its_length && located.bytes() <= damage.bytes / 16
+    })
 }
 
 /// A piece is proved as a whole; only a damaged tree makes them longer than a group.

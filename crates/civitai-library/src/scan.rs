@@ -3,16 +3,20 @@
 //!
 //! Each step takes up where the last run of it ended, so a scan that is interrupted is gone on with by scanning again.
 
+mod beside;
 mod hash;
 mod header;
+mod lessons;
 mod matching;
 mod target;
 mod walk;
 mod watch;
 
+pub use beside::{Beside, ask_sidecars};
 pub use hash::{Hashed, hash};
 pub use header::{Unread, identify};
+pub use lessons::learn;
 pub use matching::{MatchError, Matched, match_online};
 pub use target::Target;
-pub use walk::{Problem, Seen, Walk, is_model, walk};
+pub use walk::{Problem, Seen, SeenSidecar, Walk, is_model, walk};
 pub use watch::{MOST_FOLDERS, Watch, WatchError};

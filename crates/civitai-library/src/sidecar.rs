@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 mod beside;
 mod card;
+mod claim;
 mod coding;
 mod compact;
 mod fact;
@@ -26,6 +27,7 @@ mod write;
 
 pub use beside::{Beside, Part, owner};
 pub use card::{CARRIED, Card};
+pub use claim::{Claim, Standing};
 pub use compact::Compact;
 pub use fact::Fact;
 pub use picture::Picture;

@@ -250,6 +250,7 @@ mod tests {
                     file: FileId::new(file),
                 },
                 by: MatchedBy::Hash,
+                is_proved: true,
             }),
             identity: None,
             described: None,

@@ -1,15 +1,17 @@
 //! `identify`.
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use civitai_api::{BaseModel, ModelType};
 use civitai_library::identify::{
-    Error, Family, Format, Header, Identity, Learned, READ_BUDGET, identify, identify_header,
+    Error, Family, Format, Header, Identity, Learned, READ_BUDGET, identify_header, identify_with,
 };
 use serde_json::json;
 
 use crate::args::IdentifyArgs;
+use crate::commands::library;
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::printer::{Printer, Unwritable, printable};
@@ -17,6 +19,7 @@ use crate::session::{Outcome, Session};
 use crate::text::Label;
 
 pub(crate) async fn run(args: IdentifyArgs, session: &Session) -> Outcome {
+    let learned = Arc::new(learned(session).await?);
     let mut outcomes = Vec::new();
     for path in args.files {
         let read = if args.header_json {
@@ -24,8 +27,9 @@ pub(crate) async fn run(args: IdentifyArgs, session: &Session) -> Outcome {
         } else {
             from_file
         };
-        let read = blocking(path.clone(), read, session).await;
-        match read {
+        let (file, known) = (path.clone(), Arc::clone(&learned));
+        let read = library::blocking(session, move || read(&file, &known)).await;
+        match read.and_then(|identity| identity) {
             Ok(identity) => {
                 print(&path, &identity, &session.printer)?;
                 outcomes.push(Exit::Done);
@@ -44,26 +48,28 @@ pub(crate) async fn run(args: IdentifyArgs, session: &Session) -> Outcome {
     Ok(Exit::of_items(&outcomes))
 }
 
-/// Reads on a thread that may wait for a disk.
-async fn blocking(
-    path: PathBuf,
-    read: fn(&Path) -> Result<Identity, Failure>,
-    session: &Session,
-) -> Result<Identity, Failure> {
-    let read = tokio::task::spawn_blocking(move || read(&path));
-    match session.cancel.run_until_cancelled(read).await {
-        Some(Ok(identity)) => identity,
-        Some(Err(panicked)) => std::panic::resume_unwind(panicked.into_panic()),
-        None => Err(Failure::interrupted()),
-    }
+/// What files of known truth have taught. That the catalogue cannot be read takes nothing from what is built in.
+async fn learned(session: &Session) -> Result<Learned, Failure> {
+    let place = library::of(session)?;
+    let read = library::blocking(session, move || {
+        let catalogue = place.catalogue_if_there()?;
+        catalogue.map_or(Ok(Vec::new()), |catalogue| catalogue.learned())
+    });
+    Ok(match read.await? {
+        Ok(observations) => Learned::new(observations),
+        Err(error) => {
+            session.printer.fail(&library::failure(&error));
+            Learned::default()
+        }
+    })
 }
 
-fn from_file(path: &Path) -> Result<Identity, Failure> {
-    identify(path).map_err(|error| refused(&error))
+fn from_file(path: &Path, learned: &Learned) -> Result<Identity, Failure> {
+    identify_with(path, learned).map_err(|error| refused(&error))
 }
 
 /// Reads a dumped header from `path`, or from standard input where that is `-`.
-fn from_dump(path: &Path) -> Result<Identity, Failure> {
+fn from_dump(path: &Path, learned: &Learned) -> Result<Identity, Failure> {
     let mut text = Vec::new();
     // A dump is longer than the header it was made of, by white space at most as much again.
     let most = READ_BUDGET * 2;
@@ -81,7 +87,7 @@ fn from_dump(path: &Path) -> Result<Identity, Failure> {
     }
     // Who dumps many headers may keep a few files as they are among them.
     if !starts_as_json(&text) && path.as_os_str() != "-" {
-        return from_file(path);
+        return from_file(path, learned);
     }
     let header = Header::from_json(&text).map_err(|source| {
         refused(&Error::Malformed {
@@ -90,7 +96,7 @@ fn from_dump(path: &Path) -> Result<Identity, Failure> {
             source,
         })
     })?;
-    Ok(identify_header(&header, &Learned::default()))
+    Ok(identify_header(&header, learned))
 }
 
 fn starts_as_json(text: &[u8]) -> bool {

@@ -93,6 +93,7 @@ pub(crate) enum Library {
         hashed: usize,
         bytes: u64,
         matched: usize,
+        by_sidecar: usize,
     },
     SchemaMoved {
         from: u32,
@@ -170,6 +171,11 @@ impl Library {
                 Repaired::Fetched { fetched_bytes } => {
                     format!("fetched again  {path} ({})", size(*fetched_bytes))
                 }
+                Repaired::Changed => {
+                    format!(
+                        "changed  {path} (it was a file of the site; name it to have that back)"
+                    )
+                }
                 Repaired::Missing => {
                     format!("missing  {path} (name it to have it fetched again)")
                 }
@@ -244,6 +250,7 @@ impl Library {
                 hashed,
                 bytes,
                 matched,
+                by_sidecar,
             } => {
                 let ways = ["new", "changed", "moved", "missing", "back again"];
                 let parts = parts(changes, ways);
@@ -256,6 +263,9 @@ impl Library {
                 }
                 if *matched > 0 {
                     told.push(format!("{matched} found on the site"));
+                }
+                if *by_sidecar > 0 {
+                    told.push(format!("{by_sidecar} known by their sidecars alone"));
                 }
                 told.join("; ")
             }
@@ -330,6 +340,11 @@ impl Library {
                 }
                 Repaired::Fetched { fetched_bytes } => {
                     format!("再取得  {path} ({})", size(*fetched_bytes))
+                }
+                Repaired::Changed => {
+                    format!(
+                        "変更  {path} (以前はサイトのファイルでした。名前を挙げると元に戻します)"
+                    )
                 }
                 Repaired::Missing => {
                     format!("欠落  {path} (名前を挙げると取得し直します)")
@@ -416,6 +431,7 @@ impl Library {
                 hashed,
                 bytes,
                 matched,
+                by_sidecar,
             } => {
                 let parts = parts(changes, ["新規", "変更", "移動", "欠落", "復帰"]);
                 let mut told = vec![match parts.as_slice() {
@@ -427,6 +443,9 @@ impl Library {
                 }
                 if *matched > 0 {
                     told.push(format!("{matched} 件がサイトで見つかりました"));
+                }
+                if *by_sidecar > 0 {
+                    told.push(format!("{by_sidecar} 件は付属ファイルの記述だけで判明"));
                 }
                 told.join("。")
             }

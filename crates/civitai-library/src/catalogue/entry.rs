@@ -132,6 +132,9 @@ pub struct Match {
     pub origin: Origin,
     /// How that is known.
     pub by: MatchedBy,
+    /// Whether a digest bears it out. It does not where a sidecar says so of a file that nobody has hashed, or names no
+    /// digest.
+    pub is_proved: bool,
 }
 
 words! {
@@ -192,7 +195,7 @@ const SELECT: &str = "SELECT path, file.bytes, mtime_ns, inode, device, added, m
     nullif(model.name, ''), nullif(version.name, ''), creator,
     CASE release.kind WHEN 'VAE' THEN 'VAE' WHEN 'Text Encoder' THEN 'TextEncoder'
         ELSE model.kind END,
-    version.base_model, ifnull(version.gone, model.gone)
+    version.base_model, ifnull(version.gone, model.gone), unproved
     FROM file
     LEFT JOIN version ON version.id = version_id
     LEFT JOIN model ON model.id = ifnull(model_id, version.model)
@@ -202,7 +205,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let stamp = Stamp::read(row, 1)?;
     let digests = match row.get::<_, Option<i64>>(7)? {
         None => None,
-        Some(_) => Some(digests(row, stamp.bytes)?),
+        Some(_) => Some(digests_at(row, 8, stamp.bytes)?),
     };
     Ok(Entry {
         path: row.get(0)?,
@@ -216,27 +219,40 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
-fn digests(row: &Row<'_>, bytes: u64) -> rusqlite::Result<Digests> {
+/// Reads `sha256, blake3, crc32, autov1, autov3`, which begin at `column`.
+pub(super) fn digests_at(row: &Row<'_>, column: usize, bytes: u64) -> rusqlite::Result<Digests> {
     let mut digests = Digests::default();
     digests.bytes = bytes;
-    digests.sha256 = word(row, 8)?;
-    digests.blake3 = word(row, 9)?;
-    digests.crc32 = word(row, 10)?;
-    digests.auto_v1 = word(row, 11)?;
-    digests.auto_v3 = word(row, 12)?;
+    digests.sha256 = word(row, column)?;
+    digests.blake3 = word(row, column + 1)?;
+    digests.crc32 = word(row, column + 2)?;
+    digests.auto_v1 = word(row, column + 3)?;
+    digests.auto_v3 = word(row, column + 4)?;
     Ok(digests)
 }
 
-fn matched(row: &Row<'_>) -> rusqlite::Result<Option<Match>> {
-    let Some(version) = id(row, 14, VersionId::new)? else {
+/// Reads `model_id, version_id, file_id`, which begin at `column`.
+pub(super) fn origin_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Origin>> {
+    let Some(version) = id(row, column + 1, VersionId::new)? else {
         return Ok(None);
     };
-    let origin = Origin {
-        model: id(row, 13, ModelId::new)?,
+    Ok(Some(Origin {
+        model: id(row, column, ModelId::new)?,
         version,
-        file: id(row, 15, FileId::new)?,
+        file: id(row, column + 2, FileId::new)?,
+    }))
+}
+
+fn matched(row: &Row<'_>) -> rusqlite::Result<Option<Match>> {
+    let Some(origin) = origin_at(row, 13)? else {
+        return Ok(None);
     };
-    Ok(word(row, 16)?.map(|by| Match { origin, by }))
+    let is_proved = row.get::<_, Option<bool>>(30)? != Some(true);
+    Ok(word(row, 16)?.map(|by| Match {
+        origin,
+        by,
+        is_proved,
+    }))
 }
 
 fn described(row: &Row<'_>) -> rusqlite::Result<Option<Described>> {

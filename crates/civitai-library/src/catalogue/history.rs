@@ -9,7 +9,7 @@ use rusqlite::{Row, Transaction, params};
 
 use super::entry::{MatchedBy, Origin, Stamp, id, word};
 use super::word::words;
-use super::{Catalogue, Error, Fault, Place, millis, time};
+use super::{Catalogue, Error, Fault, Place, former, millis, time};
 use crate::library::relative;
 
 /// An attempt at a file of the site.
@@ -278,8 +278,8 @@ fn note_proof(
     transaction
         .prepare_cached(
             "UPDATE file SET hashed = ?3, sha256 = ?4, blake3 = ?5, crc32 = ?6, autov1 = ?7,
-            autov3 = ?8, model_id = ?9, version_id = ?10, file_id = ?11, matched_by = ?12
-            WHERE root = ?1 AND path = ?2",
+            autov3 = ?8, model_id = ?9, version_id = ?10, file_id = ?11, matched_by = ?12,
+            unproved = NULL WHERE root = ?1 AND path = ?2",
         )?
         .execute(params![
             root,
@@ -295,7 +295,7 @@ fn note_proof(
             origin.file.map(FileId::get),
             MatchedBy::Download.as_str(),
         ])?;
-    Ok(())
+    former::give_back(transaction, root)
 }
 
 /// Reads a row; one whose ids are none is left out.

@@ -25,15 +25,19 @@ pub struct Answer {
 }
 
 impl Catalogue {
-    /// The SHA-256 of each file that is there, belongs to no file of the site yet, and is not known to be unknown.
+    /// The SHA-256 of each file that is there, is not known by its content to be one of the site, and is not known to be
+    /// unknown.
     pub fn unmatched(&self, now: SystemTime) -> Result<Vec<Digest<32>>, Error> {
         let absent = self.absent(Sought::Sha256, now)?;
         self.read(|connection| {
             let mut select = connection.prepare_cached(
                 "SELECT DISTINCT sha256 FROM file WHERE root = ?1 AND missing IS NULL
-                AND sha256 IS NOT NULL AND version_id IS NULL ORDER BY sha256",
+                AND sha256 IS NOT NULL AND (version_id IS NULL OR matched_by = ?2) ORDER BY sha256",
             )?;
-            let rows = select.query_map([self.root_number()], |row| word::<Digest<32>>(row, 0))?;
+            let by_sidecar = MatchedBy::Sidecar.as_str();
+            let rows = select.query_map(params![self.root_number(), by_sidecar], |row| {
+                word::<Digest<32>>(row, 0)
+            })?;
             let digests: Result<Vec<_>, _> = rows.filter_map(Result::transpose).collect();
             let mut digests = digests?;
             digests.retain(|digest| !absent.contains(&digest.to_string()));
@@ -166,8 +170,8 @@ fn note_match(transaction: &Transaction<'_>, digest: &str, of: &HashMatch) -> Re
         .optional()?;
     transaction
         .prepare_cached(
-            "UPDATE file SET model_id = ?2, version_id = ?3, file_id = ?4, matched_by = ?5
-            WHERE sha256 = ?1 AND version_id IS NULL",
+            "UPDATE file SET model_id = ?2, version_id = ?3, file_id = ?4, matched_by = ?5,
+            unproved = NULL WHERE sha256 = ?1 AND (version_id IS NULL OR matched_by = ?6)",
         )?
         .execute(params![
             digest,
@@ -175,6 +179,7 @@ fn note_match(transaction: &Transaction<'_>, digest: &str, of: &HashMatch) -> Re
             of.version_id.get(),
             file,
             MatchedBy::Hash.as_str(),
+            MatchedBy::Sidecar.as_str(),
         ])?;
     Ok(())
 }

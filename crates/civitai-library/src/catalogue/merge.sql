@@ -41,20 +41,28 @@ SELECT path, role, scanned FROM other.root WHERE true
 ON CONFLICT (path) DO UPDATE SET scanned = ifnull(scanned, excluded.scanned);
 INSERT OR IGNORE INTO main.file (root, path, bytes, mtime_ns, inode, device, added, missing, hashed,
     sha256, blake3, crc32, autov1, autov3, model_id, version_id, file_id, matched_by, identified,
-    format, model_type, base_model, family, confidence, evidence, verified)
+    format, model_type, base_model, family, confidence, evidence, verified, unproved)
 SELECT ours.number, file.path, bytes, mtime_ns, inode, device, added, missing, hashed, sha256,
     blake3, crc32, autov1, autov3, model_id, version_id, file_id, matched_by, identified, format,
-    model_type, base_model, family, confidence, evidence, verified
+    model_type, base_model, family, confidence, evidence, verified, unproved
 FROM other.file AS file
 JOIN other.root AS theirs ON theirs.number = file.root
 JOIN main.root AS ours ON ours.path = theirs.path;
-INSERT OR IGNORE INTO main.sidecar (file, path, format, bytes, mtime_ns)
-SELECT our_file.number, sidecar.path, sidecar.format, sidecar.bytes, sidecar.mtime_ns
+INSERT OR IGNORE INTO main.sidecar (file, path, format, bytes, mtime_ns, read, version, says)
+SELECT our_file.number, sidecar.path, sidecar.format, sidecar.bytes, sidecar.mtime_ns, sidecar.read,
+    sidecar.version, sidecar.says
 FROM other.sidecar AS sidecar
 JOIN other.file AS their_file ON their_file.number = sidecar.file
 JOIN other.root AS theirs ON theirs.number = their_file.root
 JOIN main.root AS ours ON ours.path = theirs.path
 JOIN main.file AS our_file ON our_file.root = ours.number AND our_file.path = their_file.path;
+INSERT OR IGNORE INTO main.former (root, path, bytes, mtime_ns, sha256, blake3, crc32, autov1, autov3,
+    model_id, version_id, file_id, matched_by, left)
+SELECT ours.number, former.path, bytes, mtime_ns, sha256, blake3, crc32, autov1, autov3, model_id,
+    version_id, file_id, matched_by, left
+FROM other.former AS former
+JOIN other.root AS theirs ON theirs.number = former.root
+JOIN main.root AS ours ON ours.path = theirs.path;
 INSERT OR IGNORE INTO main.placed (root, project, path, found, content, bytes, mtime_ns, inode, meant)
 SELECT ours.number, project, placed.path, found, content, bytes, mtime_ns, inode, meant
 FROM other.placed AS placed

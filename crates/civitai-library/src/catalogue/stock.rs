@@ -7,7 +7,7 @@ use civitai_download::digest::Digests;
 use rusqlite::{Connection, Transaction, params};
 
 use super::entry::{Entry, Stamp};
-use super::{Catalogue, Error, Fault, millis};
+use super::{Catalogue, Error, Fault, claims, former, millis};
 use crate::scan::{Seen, Walk};
 
 /// What a scan found to be otherwise than before.
@@ -56,6 +56,7 @@ impl Catalogue {
             let known = known(transaction, root)?;
             let changes = plan(&known, walk);
             apply(transaction, root, &known, walk, &changes, millis(now))?;
+            claims::take_stock(transaction, root, &walk.sidecars, |path| covers(walk, path))?;
             Ok(changes)
         })
     }
@@ -86,6 +87,7 @@ impl Catalogue {
         if hashed.is_empty() {
             return Ok(());
         }
+        let root = self.root_number();
         self.write(|transaction| {
             let mut update = transaction.prepare_cached(
                 "UPDATE file SET hashed = ?1, sha256 = ?2, blake3 = ?3, crc32 = ?4, autov1 = ?5,
@@ -106,7 +108,7 @@ impl Catalogue {
                     stamp.device.cast_signed(),
                 ])?;
             }
-            Ok(())
+            former::give_back(transaction, root)
         })
     }
 }
@@ -230,11 +232,13 @@ fn apply(
         .prepare_cached("UPDATE file SET path = ?2, missing = NULL WHERE number = ?1")?;
     for (from, to) in &changes.moved {
         rename.execute(params![known[from].number, to])?;
+        former::follow(transaction, root, from, to)?;
     }
     for path in &changes.new {
         insert(transaction, root, seen[path.as_str()], now)?;
     }
     for path in &changes.changed {
+        former::keep(transaction, known[path].number, now)?;
         transaction.execute("DELETE FROM file WHERE number = ?1", [known[path].number])?;
         insert(transaction, root, seen[path.as_str()], now)?;
     }
@@ -281,9 +285,9 @@ fn insert(transaction: &Transaction<'_>, root: i64, seen: &Seen, now: i64) -> Re
         .prepare_cached(
             "INSERT INTO file (root, path, bytes, mtime_ns, inode, device, added, hashed, sha256,
                 blake3, crc32, autov1, autov3, model_id, version_id, file_id, matched_by,
-                identified, format, model_type, base_model, family, confidence, evidence)
+                unproved, identified, format, model_type, base_model, family, confidence, evidence)
             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, hashed, sha256, blake3, crc32, autov1, autov3,
-                model_id, version_id, file_id, matched_by, identified, format, model_type,
+                model_id, version_id, file_id, matched_by, unproved, identified, format, model_type,
                 base_model, family, confidence, evidence
             FROM file INDEXED BY file_inode
             WHERE inode = ?5 AND device = ?6 AND bytes = ?3 AND mtime_ns = ?4

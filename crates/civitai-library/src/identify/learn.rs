@@ -19,7 +19,7 @@ use super::verdict;
 pub(super) const LEAST_SEEN: u32 = 2;
 
 /// Longest list of modules that is kept of one truth.
-const MOST_LINES: usize = 600;
+pub const MOST_MODULES: usize = 600;
 
 /// What a file truly is, from the site's answer to its hash.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +46,18 @@ pub struct Observation {
     pub modules: BTreeMap<String, u32>,
 }
 
+/// What one file has taught.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lesson {
+    /// What it is.
+    pub truth: Truth,
+    /// Whether the tables had answered rightly.
+    pub agreed: bool,
+    /// Its modules, by `path shape`, each once; at most [`MOST_MODULES`].
+    pub modules: Vec<String>,
+}
+
 /// What was learned so far.
 #[derive(Debug, Default)]
 pub struct Learned {
@@ -69,25 +81,37 @@ impl Learned {
         &self.observations
     }
 
-    /// Learns that the file with `header` is `truth`; returns the entry that changed.
+    /// Learns that the file with `header` is `truth`; returns what that adds.
     ///
-    /// The same file must be shown only once: the counts are of files.
-    pub fn observe(&mut self, header: &Header, truth: &Truth) -> &Observation {
+    /// The same content must be shown only once: the counts are of files. An entry speaks with its new count each time
+    /// that has doubled.
+    pub fn observe(&mut self, header: &Header, truth: &Truth) -> Lesson {
         let answer = verdict::judge(header, self);
         let agreed = answer.model_type.as_ref() == Some(&truth.model_type)
             && answer.family == Some(family_of(&truth.base_model));
+        let mut modules = modules(header);
+        modules.sort_unstable();
+        modules.dedup();
+        modules.truncate(MOST_MODULES);
         let at = self.entry(truth);
         let entry = &mut self.observations[at];
         entry.files = entry.files.saturating_add(1);
         entry.agreed = entry.agreed.saturating_add(agreed.into());
-        for module in modules(header) {
-            if entry.modules.len() < MOST_LINES || entry.modules.contains_key(&module) {
-                let count = entry.modules.entry(module).or_default();
+        for module in &modules {
+            if let Some(count) = entry.modules.get_mut(module) {
                 *count = count.saturating_add(1);
+            } else if entry.modules.len() < MOST_MODULES {
+                entry.modules.insert(module.clone(), 1);
             }
         }
-        self.rebuild();
-        &self.observations[at]
+        if entry.files.is_power_of_two() {
+            self.rebuild();
+        }
+        Lesson {
+            truth: truth.clone(),
+            agreed,
+            modules,
+        }
     }
 
     pub(super) fn table(&self) -> &Table {

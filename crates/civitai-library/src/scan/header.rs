@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use crate::catalogue::{Catalogue, Error, Identity, Stamp, Unhashed};
-use crate::identify;
+use crate::identify::{self, Learned};
 
 /// A header that the system did not let read. The next scan tries again.
 #[derive(Debug)]
@@ -15,7 +15,8 @@ pub struct Unread {
     pub source: identify::Error,
 }
 
-/// Reads the headers of `files`, a few megabytes of each at most, and notes what they say. Blocks until all is done, or
+/// Reads the headers of `files`, a few megabytes of each at most, and notes what they say by what is built in and what was
+/// learned. Blocks until all is done, or
 /// until `stop` is set. A file that breaks its format is noted as one of which nothing can be said.
 pub fn identify(
     catalogue: &mut Catalogue,
@@ -23,12 +24,16 @@ pub fn identify(
     stop: &AtomicBool,
 ) -> Result<Vec<Unread>, Error> {
     let mut unread = Vec::new();
+    if files.is_empty() {
+        return Ok(unread);
+    }
+    let learned = Learned::new(catalogue.learned()?);
     let mut files = files.into_iter().peekable();
     while files.peek().is_some() && !stop.load(Ordering::Relaxed) {
         let mut noted = Vec::new();
         for file in files.by_ref().take(AT_ONCE) {
             let path = catalogue.root().join(&file.path);
-            let read = identify::identify(&path);
+            let read = identify::identify_with(&path, &learned);
             let is_same = fs_err::metadata(&path)
                 .is_ok_and(|metadata| Stamp::of(&metadata).is_same(&file.stamp));
             match read {

@@ -1,5 +1,6 @@
 //! What is in a folder, without opening any file.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::catalogue::Stamp;
 use crate::library::relative;
+use crate::sidecar::Form;
 
 /// What a walk through a library, or through folders of it, found.
 #[derive(Debug, Default)]
@@ -18,6 +20,8 @@ pub struct Walk {
     pub folders: Vec<String>,
     /// The files that look like models.
     pub files: Vec<Seen>,
+    /// The sidecars beside them.
+    pub sidecars: Vec<SeenSidecar>,
     /// What could not be looked at. Nothing is said about what may be below.
     pub problems: Vec<Problem>,
 }
@@ -29,6 +33,21 @@ pub struct Seen {
     pub path: String,
     /// What it is known by.
     pub stamp: Stamp,
+}
+
+/// A file beside a model that describes it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SeenSidecar {
+    /// The path of the model below the root. Two models of one stem share their sidecars.
+    pub model: String,
+    /// Its own path below the root.
+    pub path: String,
+    /// Its form, by its name alone.
+    pub form: Form,
+    /// Its length.
+    pub bytes: u64,
+    /// When it was last changed, in nanoseconds since the Unix epoch.
+    pub mtime_ns: i64,
 }
 
 /// Something in the folder that could not be looked at.
@@ -93,6 +112,7 @@ pub fn walk(root: &Path, folders: &[String]) -> io::Result<Walk> {
         folders: folders.to_vec(),
         ..Walk::default()
     };
+    let mut beside = Vec::new();
     for folder in folders {
         let entries = WalkDir::new(root.join(folder))
             .follow_links(true)
@@ -100,8 +120,10 @@ pub fn walk(root: &Path, folders: &[String]) -> io::Result<Walk> {
             .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
         for entry in entries {
             match entry {
-                Ok(entry) if !entry.file_type().is_file() || !is_model(entry.file_name()) => {}
-                Ok(entry) => walk.take(root, &entry),
+                Ok(entry) if !entry.file_type().is_file() => {}
+                Ok(entry) if is_model(entry.file_name()) => walk.take(root, &entry),
+                Ok(entry) if is_sidecar(entry.file_name()) => beside.push(entry),
+                Ok(_) => {}
                 Err(error) => walk.trouble(error),
             }
         }
@@ -109,6 +131,7 @@ pub fn walk(root: &Path, folders: &[String]) -> io::Result<Walk> {
     // Folders may overlap.
     walk.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     walk.files.dedup_by(|a, b| a.path == b.path);
+    walk.take_sidecars(root, beside);
     Ok(walk)
 }
 
@@ -128,6 +151,47 @@ impl Walk {
         }
     }
 
+    /// Finds the models of what may be sidecars: the one with the longest stem has the file.
+    fn take_sidecars(&mut self, root: &Path, beside: Vec<DirEntry>) {
+        let mut stems: HashMap<&str, Vec<&str>> = HashMap::new();
+        for file in &self.files {
+            let stem = &file.path[..file.path.len() - extension(&file.path)];
+            stems.entry(stem).or_default().push(&file.path);
+        }
+        for entry in beside {
+            let Some(path) = relative(root, entry.path()) else {
+                continue;
+            };
+            let owners = Form::ALL.into_iter().filter_map(|form| {
+                let stem = path.len().checked_sub(form.suffix().len())?;
+                let (stem, suffix) = path.split_at_checked(stem)?;
+                let models = stems.get(stem)?;
+                suffix
+                    .eq_ignore_ascii_case(form.suffix())
+                    .then_some((stem.len(), form, models))
+            });
+            let Some((_, form, models)) = owners.max_by_key(|(length, ..)| *length) else {
+                continue;
+            };
+            // What has just gone is no sidecar any more.
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
+            let stamp = Stamp::of(&metadata);
+            self.sidecars.extend(models.iter().map(|model| SeenSidecar {
+                model: (*model).to_owned(),
+                path: path.clone(),
+                form,
+                bytes: stamp.bytes,
+                mtime_ns: stamp.mtime_ns,
+            }));
+        }
+        self.sidecars
+            .sort_unstable_by(|a, b| (&a.model, &a.path).cmp(&(&b.model, &b.path)));
+        self.sidecars
+            .dedup_by(|a, b| (&a.model, &a.path) == (&b.model, &b.path));
+    }
+
     fn trouble(&mut self, error: walkdir::Error) {
         let path = error.path().unwrap_or(Path::new("")).to_owned();
         if let Some(ancestor) = error.loop_ancestor() {
@@ -142,6 +206,20 @@ impl Walk {
             self.problems.push(Problem::Unreadable { path, source });
         }
     }
+}
+
+fn is_sidecar(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    Form::ALL.into_iter().any(|form| {
+        let suffix = form.suffix().as_bytes();
+        name.len() > suffix.len() && name[name.len() - suffix.len()..].eq_ignore_ascii_case(suffix)
+    })
+}
+
+/// How long the extension of a path is, with its dot.
+fn extension(path: &str) -> usize {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.rfind('.').map_or(0, |dot| name.len() - dot)
 }
 
 fn is_hidden(entry: &DirEntry) -> bool {

@@ -12,7 +12,7 @@ use civitai_download::Storage;
 use civitai_library::Library;
 use civitai_library::catalogue::{Attempt, Catalogue, Entry, Origin};
 use civitai_library::layout::Layout;
-use civitai_library::repair::{Absent, Error, Repair, Repaired, Site, Sources};
+use civitai_library::repair::{Error, Repair, Repaired, Site, Sources, Wish};
 use civitai_library::scan::{Hashed, hash, walk};
 use civitai_library::trees::Trees;
 use civitai_library::verify::{Finding, deep};
@@ -138,10 +138,10 @@ impl World {
         }
     }
 
-    async fn repair_with(&self, sources: Sources, absent: Absent) -> Result<Repaired, Error> {
+    async fn repair_with(&self, sources: Sources, wish: Wish) -> Result<Repaired, Error> {
         let repair = Repair::new(self.library.clone(), self.catalogue(), sources)?;
         Arc::new(repair)
-            .run(&self.entry(), absent, &CancellationToken::new())
+            .run(&self.entry(), wish, &CancellationToken::new())
             .await
     }
 
@@ -150,7 +150,7 @@ impl World {
             folders: Vec::new(),
             site: Some(self.site()),
         };
-        self.repair_with(sources, Absent::Leave).await
+        self.repair_with(sources, Wish::Along).await
     }
 
     /// Flips bytes at random places; gives the groups they are in.
@@ -241,7 +241,7 @@ async fn a_copy_at_hand_spares_the_network() {
     world.scan();
     world.flip(5, 3);
     let repaired = world
-        .repair_with(nowhere(), Absent::Leave)
+        .repair_with(nowhere(), Wish::Along)
         .await
         .expect("repaired");
     assert!(
@@ -271,7 +271,7 @@ async fn a_backup_restores_what_no_tree_locates_and_what_was_written_to_is_kept(
         site: None,
     };
     let repaired = world
-        .repair_with(sources, Absent::Leave)
+        .repair_with(sources, Wish::Along)
         .await
         .expect("repaired");
     assert!(
@@ -306,7 +306,7 @@ async fn a_missing_file_comes_back_only_when_it_is_asked_for() {
         site: Some(world.site()),
     };
     let repaired = world
-        .repair_with(sources, Absent::Fetch)
+        .repair_with(sources, Wish::ByName)
         .await
         .expect("fetched");
     assert!(matches!(repaired, Repaired::Fetched { .. }), "{repaired:?}");
@@ -319,7 +319,7 @@ async fn nothing_to_repair_from_leaves_the_file_alone() {
     world.flip(3, 1);
     let damaged = world.read();
     let error = world
-        .repair_with(nowhere(), Absent::Leave)
+        .repair_with(nowhere(), Wish::Along)
         .await
         .expect_err("there is no source");
     assert!(matches!(error, Error::NoSource { .. }), "{error:?}");

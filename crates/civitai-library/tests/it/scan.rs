@@ -6,11 +6,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use civitai_library::Library;
-use civitai_library::catalogue::{Catalogue, Changes};
+use civitai_library::catalogue::{Answer, Catalogue, Changes};
 use civitai_library::layout::Layout;
-use civitai_library::scan::{Hashed, hash, walk};
+use civitai_library::scan::{Hashed, hash, identify, learn, walk};
 use civitai_library::verify::{Status, quick};
 use fs_err as fs;
+use serde_json::json;
 use tempfile::TempDir;
 
 struct Folder {
@@ -224,4 +225,84 @@ fn a_stop_leaves_what_was_hashed() {
     .expect("stored");
     assert_eq!(catalogue.unhashed().expect("read").len(), 2);
     assert!(Path::new(catalogue.path()).exists());
+}
+
+/// A file of a layout that no table knows; `text` makes it another content.
+fn unheard_of(text: &str) -> String {
+    let tensors: Vec<String> = (0..6)
+        .map(|at| {
+            format!(
+                r#""novel_stage.{at}.mixer.w{at}.weight":{{"dtype":"F16","shape":[640,96],"data_offsets":[0,0]}}"#
+            )
+        })
+        .collect();
+    let header = format!(
+        r#"{{"__metadata__":{{"x":"{text}"}},{}}}"#,
+        tensors.join(",")
+    );
+    let length = u64::try_from(header.len()).expect("it is short");
+    String::from_utf8(length.to_le_bytes().to_vec()).expect("it is short") + &header
+}
+
+/// What the site answers where each of `digests` is a file of a model of its own.
+fn answer(digests: &[String]) -> Answer {
+    let mut answer = Answer::default();
+    for (digest, id) in digests.iter().zip(1..) {
+        let version = json!({"id": id * 10, "name": "v", "baseModel": "Lens"});
+        let model =
+            json!({"id": id, "name": "m", "type": "Checkpoint", "modelVersions": [version]});
+        let of = json!({"modelVersionId": id * 10, "modelId": id, "hash": digest});
+        answer
+            .models
+            .push(serde_json::from_value(model).expect("a model"));
+        answer
+            .matches
+            .push(serde_json::from_value(of).expect("a match"));
+    }
+    answer
+}
+
+#[test]
+fn what_the_site_knows_teaches_what_it_does_not() {
+    let folder = Folder::with(&[
+        ("a.safetensors", &unheard_of("a")),
+        ("b.safetensors", &unheard_of("b")),
+        ("mine.safetensors", &unheard_of("mine")),
+    ]);
+    folder.scan();
+    folder.hash();
+    let mut catalogue = folder.catalogue();
+    let go = AtomicBool::new(false);
+    let identified = |catalogue: &mut Catalogue| {
+        let files = catalogue.unidentified().expect("read");
+        identify(catalogue, files, &go).expect("noted");
+        let entry = catalogue.entry("mine.safetensors").expect("read");
+        entry.and_then(|entry| entry.identity).expect("identified")
+    };
+    assert_eq!(identified(&mut catalogue).model_type, None);
+    assert_eq!(learn(&mut catalogue, &go).expect("noted"), 0);
+    let digests = ["a", "b"].map(|name| {
+        let sha256 = folder.sha256(&format!("{name}.safetensors"));
+        sha256.expect("hashed")
+    });
+    catalogue
+        .note_answer(
+            &answer(&digests),
+            SystemTime::now(),
+            std::time::Duration::ZERO,
+        )
+        .expect("noted");
+    assert_eq!(learn(&mut catalogue, &go).expect("noted"), 2);
+    let found = identified(&mut catalogue);
+    assert_eq!(found.model_type.as_deref(), Some("Checkpoint"), "{found:?}");
+    assert_eq!(found.base_model.as_deref(), Some("Lens"), "{found:?}");
+    assert!(found.confidence < 0.9, "{found:?}");
+    let is_counted = |line: &String| line.contains("learned from 2 files");
+    assert!(found.evidence.iter().any(is_counted), "{found:?}");
+    // Each content counts once, however often it is scanned.
+    assert_eq!(learn(&mut catalogue, &go).expect("noted"), 0);
+    let [kept] = &catalogue.learned().expect("read")[..] else {
+        panic!("one truth");
+    };
+    assert_eq!((kept.files, kept.agreed), (2, 0));
 }

@@ -2,7 +2,7 @@
 
 use civitai_api::{FileId, ModelId, VersionId};
 use civitai_library::Library;
-use civitai_library::catalogue::{Entry, Error};
+use civitai_library::catalogue::{Entry, Error, MatchedBy};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -152,6 +152,9 @@ struct Line<'a> {
     model_type: Option<&'a str>,
     base_model: Option<&'a str>,
     matched_by: Option<&'static str>,
+    /// Whether a digest bears out what a sidecar says; absent where nobody has to take its word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checked: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     root: Option<&'a str>,
 }
@@ -170,6 +173,10 @@ impl<'a> Line<'a> {
             model_type: entry.model_type(),
             base_model: entry.base_model(),
             matched_by: entry.matched.map(|matched| matched.by.as_str()),
+            checked: entry
+                .matched
+                .filter(|matched| matched.by == MatchedBy::Sidecar)
+                .map(|matched| matched.is_proved),
             root,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use civitai_library::Library as Place;
 use civitai_library::catalogue::{self, Entry};
-use civitai_library::repair::{Absent, Error, Repair, Repaired, Site, Sources};
+use civitai_library::repair::{Error, Repair, Repaired, Site, Sources, Wish};
 use civitai_library::scan::Target;
 use serde_json::json;
 
@@ -54,12 +54,12 @@ pub(super) async fn run(args: RepairArgs, session: &Session) -> Outcome {
         let repair = Repair::new(library, catalogue, sources).map_err(|error| told(&error))?;
         let repair = Arc::new(repair);
         for entry in entries {
-            let absent = if named.contains(&entry.path) {
-                Absent::Fetch
+            let wish = if named.contains(&entry.path) {
+                Wish::ByName
             } else {
-                Absent::Leave
+                Wish::Along
             };
-            match repair.run(&entry, absent, &session.cancel).await {
+            match repair.run(&entry, wish, &session.cancel).await {
                 Ok(repaired) => sum.tell(&entry.path, &repaired, &session.printer)?,
                 Err(Error::Stopped) => return sum.end(session),
                 Err(error) => sum.fail(&entry.path, &told(&error), &session.printer)?,
@@ -140,13 +140,13 @@ fn told(error: &Error) -> Failure {
 /// What became of the files.
 #[derive(Default)]
 struct Sum {
-    counts: [usize; 6],
+    counts: [usize; 7],
     fetched_bytes: u64,
     outcomes: Vec<Exit>,
 }
 
-const WORDS: [&str; 6] = [
-    "ok", "repaired", "restored", "fetched", "missing", "unknown",
+const WORDS: [&str; 7] = [
+    "ok", "repaired", "restored", "fetched", "missing", "unknown", "changed",
 ];
 
 impl Sum {
@@ -160,6 +160,7 @@ impl Sum {
             Repaired::Restored { .. } => (2, 0, &[][..]),
             Repaired::Fetched { fetched_bytes } => (3, *fetched_bytes, &[][..]),
             Repaired::Missing => (4, 0, &[][..]),
+            Repaired::Changed => (6, 0, &[][..]),
             _ => (5, 0, &[][..]),
         };
         self.counts[index] += 1;
@@ -208,7 +209,7 @@ impl Sum {
         let told: usize = self.counts.iter().sum();
         let failed = self.outcomes.len() - told;
         if printer.is_json() {
-            let [ok, repaired, restored, fetched, missing, unknown] = self.counts;
+            let [ok, repaired, restored, fetched, missing, unknown, changed] = self.counts;
             let line = json!({
                 "count": self.outcomes.len(),
                 "ok": ok,
@@ -217,6 +218,7 @@ impl Sum {
                 "fetched": fetched,
                 "missing": missing,
                 "unknown": unknown,
+                "changed": changed,
                 "failed": failed,
                 "fetchedBytes": self.fetched_bytes,
             });

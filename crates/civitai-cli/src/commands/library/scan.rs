@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
+use civitai_library::Catalogue;
 use civitai_library::catalogue::{self, Changes, Unhashed};
 use civitai_library::scan::{
-    Hashed, MatchError, Matched, Target, hash, identify, match_online, walk,
+    self, Hashed, MatchError, Matched, Target, hash, identify, learn, match_online, walk,
 };
-use civitai_library::{Catalogue, Library as Place};
 use serde_json::json;
 
 use super::bar::Bar;
@@ -23,7 +23,7 @@ use crate::failure::Failure;
 use crate::network;
 use crate::printer::Printer;
 use crate::session::{Outcome, Session, Stop};
-use crate::text::{Library, Message};
+use crate::text::{Library, Message, Place};
 
 pub(super) async fn run(args: ScanArgs, session: &Session) -> Outcome {
     let library = of(session)?;
@@ -53,7 +53,7 @@ pub(super) async fn run(args: ScanArgs, session: &Session) -> Outcome {
 /// A scan, as the user wants it.
 struct Scan<'a> {
     session: &'a Session,
-    library: Place,
+    library: civitai_library::Library,
     args: ScanArgs,
 }
 
@@ -64,11 +64,14 @@ impl Scan<'_> {
         look(target, self.is_own(target), session, total).await?;
         if !self.args.no_hash {
             read(target, session, total).await?;
-            identify_rest(target, session, total).await?;
         }
         if !self.args.offline {
             ask(target, session, total).await;
         }
+        if !self.args.no_hash {
+            identify_rest(target, session, total).await?;
+        }
+        ask_sidecars(target, session, total).await?;
         if session.cancel.is_cancelled() {
             return Err(Failure::interrupted());
         }
@@ -108,6 +111,7 @@ struct Total {
     hashed: usize,
     bytes: u64,
     matched: Matched,
+    by_sidecar: usize,
     outcomes: Vec<Exit>,
 }
 
@@ -148,17 +152,18 @@ impl Total {
                 "bytes": self.bytes,
                 "asked": self.matched.asked,
                 "matched": self.matched.found,
+                "bySidecar": self.by_sidecar,
                 "failed": self.outcomes.len(),
             });
             printer.record("summary", &line)?;
         } else {
-            let (hashed, bytes, matched) = (self.hashed, self.bytes, self.matched.found);
             printer.say(&Message::Library(Library::Scanned {
                 files,
                 changes: self.changes,
-                hashed,
-                bytes,
-                matched,
+                hashed: self.hashed,
+                bytes: self.bytes,
+                matched: self.matched.found,
+                by_sidecar: self.by_sidecar,
             }));
         }
         if !self.outcomes.is_empty() && files > 0 && !self.outcomes.contains(&Exit::Network) {
@@ -261,7 +266,7 @@ fn read_all(
     Ok((hashed, sum, failures))
 }
 
-/// Reads the headers of files that were not read yet.
+/// Learns from the headers of files that are known by now, and reads those of files that were not read yet.
 async fn identify_rest(
     target: &Target,
     session: &Session,
@@ -272,6 +277,7 @@ async fn identify_rest(
     let target = target.clone();
     let unread = blocking(session, move || {
         let mut catalogue = target.library.catalogue()?;
+        learn(&mut catalogue, &stop)?;
         let mut files = catalogue.unidentified()?;
         files.retain(|file| target.covers(&file.path));
         identify(&mut catalogue, files, &stop)
@@ -306,6 +312,29 @@ async fn ask(target: &Target, session: &Session, total: &mut Total) {
         }
         Err(failure) => total.fail(&failure, &session.printer),
     }
+}
+
+/// Hears what the files beside those say that nobody else knows.
+async fn ask_sidecars(
+    target: &Target,
+    session: &Session,
+    total: &mut Total,
+) -> Result<(), Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let _stop = StopOnDrop(Arc::clone(&stop));
+    let library = target.library.clone();
+    let asked = blocking(session, move || {
+        scan::ask_sidecars(&mut library.catalogue()?, &stop)
+    });
+    let beside = asked.await?.map_err(|error| failure(&error))?;
+    total.by_sidecar += beside.known;
+    for broken in &beside.broken {
+        session.printer.warn(&Message::Place(Place::SidecarLeft {
+            path: broken.path.clone(),
+            problem: broken.fault.to_string(),
+        }));
+    }
+    Ok(())
 }
 
 /// Lets the readers end when the scan is given up.

@@ -1,0 +1,5 @@
+DROP TABLE former;
+ALTER TABLE file DROP COLUMN unproved;
+ALTER TABLE sidecar DROP COLUMN says;
+ALTER TABLE sidecar DROP COLUMN version;
+ALTER TABLE sidecar DROP COLUMN read;
