@@ -1,6 +1,7 @@
 //! Files encrypted at rest: the container `CKE`, its four levels, and the keys that open it.
 //!
 //! * [`Writer`] encrypts what is written to it, [`Reader`] decrypts what is read from it, from any position.
+//! * [`encrypt_file`] and [`decrypt_file`] do so with whole files.
 //! * [`peek`] says which keys a container needs; [`rewrap`] gives it others without touching its content.
 //! * [`FileKey`] encrypts one file; [`wrap`] seals it for a [`Recipient`] into a [`Slot`] of the header and
 //!   [`unwrap`] opens it with one of the [`Unlocked`] keys.
@@ -35,6 +36,7 @@
 mod body;
 mod derive;
 mod error;
+mod file;
 mod header;
 mod key;
 mod layout;
@@ -49,6 +51,7 @@ mod suite;
 mod writer;
 
 pub use error::CryptError;
+pub use file::{Decrypted, FileError, decrypt_file, encrypt_file};
 pub use header::ChunkSize;
 pub use key::{
     BadId, FileId, FileKey, KeyId, PrivateKey, PublicKey, Recipient, RsaSize, Share, Unlocked,

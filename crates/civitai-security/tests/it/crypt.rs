@@ -1,6 +1,8 @@
 //! Containers through the public API: what is written is read, and nothing else is.
 
 mod damage;
+mod decoders;
+mod files;
 mod levels;
 mod read;
 
