@@ -5,6 +5,7 @@ use super::budget::Budget;
 use super::format::{FORMATS, Format, Match};
 use super::input::Input;
 use super::limits::Limits;
+use super::pickle::Storage;
 use super::report::{Finding, Report, Verdict, printable};
 use super::rule::{self, Rule};
 use super::torchscript;
@@ -18,6 +19,8 @@ pub(super) struct Scan<'l> {
     worst: Verdict,
     members: Vec<String>,
     formats: Vec<&'static str>,
+    /// The data of tensors that the last pickle referred to.
+    storages: Vec<Storage>,
     /// Set once a shared limit is used up; the finding was made then.
     spent: bool,
 }
@@ -65,6 +68,7 @@ impl<'l> Scan<'l> {
             worst: Verdict::Clean,
             members: Vec::new(),
             formats: Vec::new(),
+            storages: Vec::new(),
             spent: false,
         }
     }
@@ -85,6 +89,15 @@ impl<'l> Scan<'l> {
 
     pub(super) fn budget(&mut self) -> &mut Budget {
         &mut self.budget
+    }
+
+    pub(super) fn set_storages(&mut self, storages: &[Storage]) {
+        storages.clone_into(&mut self.storages);
+    }
+
+    /// The storages that the pickle judged last refers to; its container has their data.
+    pub(super) fn take_storages(&mut self) -> Vec<Storage> {
+        mem::take(&mut self.storages)
     }
 
     /// Tells what was found at a byte of the input that is being read.

@@ -1,11 +1,169 @@
-use super::format::{Format, Match};
-use super::rule::rule_table;
+//! Pickles: all of a file's, each run on values of which only the kind is known.
 
-rule_table! { "Pickle": }
+mod call;
+mod machine;
+mod name;
+mod opcode;
+mod read;
+mod rule;
+mod torch;
+mod value;
+
+use std::io;
+use std::mem;
+use std::rc::Rc;
+
+use super::format::{Format, Match};
+use super::frame::{Role, Scan, Stop};
+use super::input::Input;
+use super::report::{Finding, Verdict};
+use machine::{Machine, Nested};
+use read::Operations;
+use value::Value;
+
+pub(super) use rule::RULES;
+#[allow(unused_imports, reason = "the reader of zip files lands after this")]
+pub(super) use torch::check_storages;
+pub(super) use value::Storage;
 
 pub(super) const FORMAT: Format = Format {
     name: "pickle",
-    extensions: &[],
-    detect: |_| Ok(Match::No),
-    scan: |_, _| Ok(()),
+    extensions: &[
+        "pkl", "pickle", "pt", "pth", "ckpt", "bin", "p", "pk", "model", "data", "joblib", "dat",
+    ],
+    detect,
+    scan,
 };
+
+fn detect(input: &mut Input<'_>) -> io::Result<Match> {
+    Ok(match input.head()? {
+        [opcode::PROTO, 0..=5, next, ..] if opcode::argument(*next).is_some() => Match::Yes,
+        [first, ..] if opcode::begins(*first) => Match::Maybe,
+        _ => Match::No,
+    })
+}
+
+/// Reads pickle after pickle: loaders differ in how many they load.
+fn scan(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
+    let mut certain = detect(input)? == Match::Yes;
+    let mut operations = Operations::new(input);
+    loop {
+        let begin = operations.position();
+        let pickle = read(scan, &mut operations, certain)?;
+        if matches!(pickle.value, Value::TorchMagic) && begin == 0 {
+            return torch::legacy(scan, &mut operations);
+        }
+        let at = operations.position();
+        if at == operations.len() {
+            return Ok(());
+        }
+        certain = follows(&mut operations)?;
+        if !certain {
+            let detail = format!("{} bytes follow", operations.len() - at);
+            // What follows may still be a pickle without a header.
+            let read = read(scan, &mut operations, false);
+            return match read {
+                Ok(_) if operations.position() == operations.len() => Ok(()),
+                Err(stop @ Stop::Spent(_)) => Err(stop),
+                _ => Err(Stop::at(&rule::TRAILING, at, detail)),
+            };
+        }
+    }
+}
+
+/// Whether another pickle with a header is next.
+fn follows(operations: &mut Operations<'_, '_>) -> Result<bool, Stop> {
+    let at = operations.position();
+    let head = operations.input().bytes_at(at, 2)?;
+    Ok(matches!(head[..], [opcode::PROTO, 0..=5]))
+}
+
+/// What a pickle makes, and what it refers to.
+struct Pickle {
+    value: Value,
+    storages: Vec<Storage>,
+    /// Texts in its lists, in order.
+    listed: Vec<Rc<str>>,
+}
+
+/// Runs the pickle that begins at the next byte, and tells what it would do.
+///
+/// Bytes that only may be a pickle (`certain` is false) are blamed for names only where these are real
+/// ones and are denied, or called, or where the pickle comes to its end.
+fn read(
+    scan: &mut Scan<'_>,
+    operations: &mut Operations<'_, '_>,
+    certain: bool,
+) -> Result<Pickle, Stop> {
+    let begin = operations.position();
+    let mut machine = Machine::new(scan.limits());
+    let run = machine.run(operations, scan.budget());
+    let real = certain || machine.has_real_names();
+    let counts = certain || real && (run.is_ok() || machine.called());
+    let nested = mem::take(&mut machine.nested);
+    let storages: Vec<_> = machine
+        .storages
+        .drain()
+        .map(|(_, known)| (*known).clone())
+        .collect();
+    let listed = mem::take(&mut machine.listed);
+    for finding in machine.into_findings() {
+        if counts || finding.verdict() == Verdict::Malicious {
+            scan.add(finding);
+        }
+    }
+    for nested in nested {
+        judge_nested(scan, operations, nested)?;
+    }
+    scan.set_storages(&storages);
+    if !real {
+        return Err(Stop::at(&rule::VALUE, begin, "its names are no names"));
+    }
+    run.map(|value| Pickle {
+        value,
+        storages,
+        listed,
+    })
+}
+
+/// Judges bytes that the pickle has loaded as a file of their own.
+fn judge_nested(
+    scan: &mut Scan<'_>,
+    operations: &mut Operations<'_, '_>,
+    nested: Nested,
+) -> Result<(), Stop> {
+    let Nested { span, latin1 } = nested;
+    let name = format!("bytes at {}", span.offset);
+    if !latin1 {
+        let mut window = operations.input().window(span.offset, span.len);
+        return scan.member(&name, Role::Content, &mut window);
+    }
+    if span.len > scan.limits().memory as u64 {
+        scan.add(Finding::new(
+            &rule::NESTED_SIZE,
+            span.offset,
+            format!("{} bytes", span.len),
+        ));
+        return Ok(());
+    }
+    let len = usize::try_from(span.len).expect("it is at most the limit of memory");
+    let text = operations.input().bytes_at(span.offset, len)?;
+    let Some(bytes) = latin1_bytes(&text) else {
+        scan.find(
+            &rule::VALUE,
+            span.offset,
+            "the text is not one byte a character",
+        );
+        return Ok(());
+    };
+    let mut source = io::Cursor::new(bytes);
+    scan.member(&name, Role::Content, &mut Input::new(&name, &mut source)?)
+}
+
+fn latin1_bytes(text: &[u8]) -> Option<Vec<u8>> {
+    std::str::from_utf8(text)
+        .ok()?
+        .chars()
+        .map(|char| u8::try_from(u32::from(char)).ok())
+        .collect()
+}

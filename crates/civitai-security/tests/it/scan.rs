@@ -1,9 +1,12 @@
 //! Files of every format, through [`civitai_security::scan`].
 
 mod config;
+mod corpus;
 mod gguf;
 mod headers;
 mod onnx;
+mod pickle;
+mod rules;
 mod safetensors;
 mod template;
 mod text;
@@ -34,6 +37,13 @@ fn assert_clean(name: &str, bytes: impl AsRef<[u8]>) {
         "{name}: {:?}",
         report.findings
     );
+}
+
+#[track_caller]
+fn assert_verdict(name: &str, bytes: &[u8], verdict: Verdict) -> Report {
+    let report = scan(name, bytes);
+    assert_eq!(report.verdict, verdict, "{name}: {report:#?}");
+    report
 }
 
 /// A run of numbers that a seed repeats.
