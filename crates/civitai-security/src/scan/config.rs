@@ -32,6 +32,9 @@ rule_table! { "Configuration files":
         "the code of the model comes from another repository", "transformers: auto_map";
     CONFIG_PATH = "config_path", Suspicious,
         "an index names a file outside of the model's folder", "path traversal";
+    CONFIG_DUPLICATE = "config_duplicate", Suspicious,
+        "a key that decides what is created is there twice, and readers disagree about which one counts",
+        "RFC 8259, section 4";
     CONFIG_DEPTH = "config_depth", Unscannable,
         "values are nested more deeply than the limit", "fail closed";
     CONFIG_UNREADABLE = "config_unreadable", Suspicious,

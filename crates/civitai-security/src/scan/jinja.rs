@@ -149,7 +149,7 @@ fn is_internal(name: &str) -> bool {
 }
 
 /// The largest templates in use have some 30 KB.
-const TEMPLATE_BYTES: usize = 4 << 20;
+const TEMPLATE_BYTES: usize = 1 << 20;
 /// What the sandbox of Jinja lets `range` count.
 const RANGE: u64 = 100_000;
 const LOADERS: &[&str] = &["extends", "from", "import", "include"];

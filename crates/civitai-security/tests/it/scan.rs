@@ -3,6 +3,7 @@
 mod config;
 mod corpus;
 mod gguf;
+mod hdf5;
 mod headers;
 mod onnx;
 mod pickle;

@@ -1,7 +1,7 @@
 //! What JSON and YAML have in common, watched for objects that a loader would turn into calls.
 
 use super::callable::{self, Callable};
-use super::{CONFIG_CALL, CONFIG_CODE_ELSEWHERE, CONFIG_PATH, CONFIG_UNRESOLVED};
+use super::{CONFIG_CALL, CONFIG_CODE_ELSEWHERE, CONFIG_DUPLICATE, CONFIG_PATH, CONFIG_UNRESOLVED};
 use crate::scan::frame::Scan;
 use crate::scan::jinja;
 use crate::scan::keras;
@@ -100,9 +100,16 @@ impl<'s, 'l> Watch<'s, 'l> {
     fn keep(&mut self, value: Kept) {
         if let Some(level) = self.open.last_mut()
             && let Some(key) = KEPT.iter().find(|key| **key == level.key)
-            && level.kept.len() < KEPT_VALUES
         {
-            level.kept.push((key, value));
+            let twice = level.kept.iter().any(|(known, _)| known == key);
+            if level.kept.len() < KEPT_VALUES {
+                level.kept.push((key, value));
+            }
+            if twice {
+                let at = level.at;
+                self.scan
+                    .find(&CONFIG_DUPLICATE, at, format!("{key} is there twice"));
+            }
         }
     }
 
@@ -200,5 +207,5 @@ const KEPT: &[&str] = &[
     "spec_name",
     "target",
 ];
-/// More than that of one object are written only to hide one among them, and the first and last count.
-const KEPT_VALUES: usize = 4096;
+/// Enough for each key once and a few twice, which is a finding of its own.
+const KEPT_VALUES: usize = 12;

@@ -6,6 +6,7 @@ use super::callable::{self, Callable};
 use super::tree::{Node, Unlisted, Watch};
 use super::{CONFIG_DEPTH, YAML_OBJECT, YAML_TAG};
 use crate::scan::frame::Stop;
+use crate::scan::jinja;
 use crate::scan::report::Finding;
 
 /// Why a text was not read to its end as YAML.
@@ -49,8 +50,11 @@ pub(super) fn read(text: &str, nesting: usize, watch: &mut Watch<'_, '_>) -> Res
                 } else {
                     watch.take(at, &Node::Text(&text));
                 }
-                if anchor > 0 {
+                if anchor > 0 && text.len() <= ANCHORED_BYTES {
                     anchors.insert(anchor, text.into_owned());
+                } else if anchor > 0 {
+                    // It may be used as one, and is too long to be judged at each place.
+                    jinja::judge_value(watch.scan, at, "chat_template", &text);
                 }
             }
             Event::Alias(anchor) => match anchors.get(&anchor) {
@@ -135,6 +139,8 @@ fn judge_python(watch: &mut Watch<'_, '_>, at: u64, python: &str) {
     watch.scan.add(finding.with_callable(name));
 }
 
+/// The names of callables are shorter.
+const ANCHORED_BYTES: usize = 1024;
 /// Python's tags that make plain data.
 const DATA: &[&str] = &[
     "bool", "bytes", "complex", "dict", "float", "int", "list", "long", "none", "str", "tuple",

@@ -69,7 +69,9 @@ fn row(tokens: &[Token], known: &HashMap<&str, &str>) -> (String, usize) {
     let mut used = 0;
     let mut next = 0;
     while let Some(piece) = tokens.get(next).and_then(piece) {
-        text.push_str(&piece);
+        if text.len() < ROW_BYTES {
+            text.push_str(&piece);
+        }
         used = next + 1;
         next = match tokens.get(used).map(|token| &token.kind) {
             Some(Kind::Operator('~' | '+')) => used + 1,
@@ -122,7 +124,10 @@ fn constants(tokens: &[Token]) -> HashMap<&str, &str> {
 pub(super) fn computed_subscript(tokens: &[Token]) -> bool {
     let mut depth = 0_usize;
     let (mut strings, mut joins) = (false, false);
-    for token in tokens {
+    for (index, token) in tokens.iter().enumerate() {
+        if index > SUBSCRIPT_TOKENS {
+            return true;
+        }
         match &token.kind {
             Kind::Operator('[' | '(' | '{') => depth += 1,
             Kind::Operator(']' | ')' | '}') => {
@@ -142,6 +147,10 @@ pub(super) fn computed_subscript(tokens: &[Token]) -> bool {
     strings && joins
 }
 
+/// Of a row that is longer, the beginning is judged: no name is as long.
+const ROW_BYTES: usize = 4096;
+/// Longer subscripts are put together from something.
+const SUBSCRIPT_TOKENS: usize = 512;
 const PIECE_BYTES: usize = 32;
 /// Filters and methods that make a string of others.
 const MAKERS: &[&str] = &[

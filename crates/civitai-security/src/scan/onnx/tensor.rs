@@ -50,9 +50,11 @@ impl Walk<'_, '_, '_, '_> {
                 (EXTERNAL_DATA, Value::Bytes { len }) => {
                     let entry_end = self.wire.at() + len;
                     let entry = self.entry(entry_end)?;
-                    if tensor.entries.len() < ENTRIES {
-                        tensor.entries.push(entry);
+                    if tensor.entries.len() == ENTRIES {
+                        let detail = format!("more than {ENTRIES} entries");
+                        return Err(Stop::at(&ONNX_EXTERNAL_KEY, field.at, detail));
                     }
+                    tensor.entries.push(entry);
                 }
                 (_, Value::Bytes { len }) => self.wire.skip(len)?,
                 _ => {}
@@ -217,8 +219,8 @@ const DATA_LOCATION: u64 = 14;
 const EXTERNAL: u64 = 1;
 const UNDEFINED: u64 = 0;
 const STRING: u64 = 8;
-/// Entries of one tensor that are kept; five keys are known.
-const ENTRIES: usize = 1024;
+/// Five keys are known; more are of packed weights.
+const ENTRIES: usize = 64;
 /// Keys with which ONNX Runtime keeps weights that it packed.
 const PREPACKED: &str = "prepacked";
 
