@@ -13,6 +13,7 @@ mod fronts;
 mod get;
 mod hash;
 mod info;
+mod keys;
 mod known;
 #[path = "../../crates/civitai-api/tests/it/leaves.rs"]
 mod leaves;

@@ -31,7 +31,7 @@ fn spellings() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// The characters of the base64 of `text` that do not depend on what stands before and after it.
-fn base64(text: &str, phase: usize) -> Vec<u8> {
+pub(crate) fn base64(text: &str, phase: usize) -> Vec<u8> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let skipped = (3 - phase) % 3;
     let digits = |group: &[u8]| {

@@ -26,6 +26,7 @@ mod lab;
 mod library;
 mod points;
 mod power;
+mod rotation;
 mod space;
 mod sys;
 mod table;
@@ -35,6 +36,7 @@ use self::disk::Boot;
 use self::lab::Lab;
 use self::library::{DEEDS, Library};
 use self::points::Points;
+use self::rotation::Rotation;
 use self::sys::Plug;
 use self::table::{Row, markdown};
 
@@ -74,6 +76,8 @@ enum Experiment {
     Power,
     /// SIGKILL and errors of the disk at every call of what users do to a library
     Library,
+    /// SIGKILL in a rotation of keys
+    Keys,
 }
 
 /// How many points each experiment tries at most.
@@ -86,6 +90,10 @@ struct Effort {
     fillings: u64,
     /// Of each deed done to a library.
     deeds: u64,
+    /// In a rotation of keys over three files.
+    keys: u64,
+    /// In one over many, and how many.
+    many_keys: (u64, u32),
     /// Of each kind and each option of the volume.
     cuts: u64,
     controls: u64,
@@ -115,6 +123,8 @@ const SHORT: Effort = Effort {
     wrong: Limits::new(6, 0, 12),
     fillings: 2,
     deeds: 4,
+    keys: 8,
+    many_keys: (2, 12),
     cuts: 6,
     controls: 4,
 };
@@ -126,6 +136,8 @@ const LONG: Effort = Effort {
     wrong: Limits::new(u64::MAX, 0, u64::MAX),
     fillings: 10,
     deeds: u64::MAX,
+    keys: u64::MAX,
+    many_keys: (200, 1000),
     cuts: 500,
     controls: 20,
 };
@@ -232,6 +244,15 @@ fn experiments(args: &CrashArgs, binary: PathBuf, has_disks: bool) -> Result<Vec
         for deed in DEEDS {
             rows.extend(library.strike(deed, points.at_most(effort.deeds))?);
         }
+    }
+    if wanted(Experiment::Keys) {
+        let rotation = Rotation {
+            binary: &lab.binary,
+            scratch: &folder,
+        };
+        rows.push(rotation.at_every_call(points.at_most(effort.keys))?);
+        let (times, files) = effort.many_keys;
+        rows.push(rotation.at_any_time(files, points.at_most(times))?);
     }
     if wanted(Experiment::Space) && has_disks {
         rows.push(space::taken(&lab, points.at_most(effort.fillings))?);

@@ -19,6 +19,7 @@ mod bench;
 mod bulk;
 mod from_workflow;
 mod identify;
+mod keys;
 mod library;
 pub(crate) mod operation;
 mod project;
@@ -27,6 +28,11 @@ pub(crate) use self::bench::{AbArgs, BenchAction, BenchArgs};
 pub(crate) use self::bulk::{BulkAction, BulkArgs, BulkRunArgs};
 pub(crate) use self::from_workflow::FromWorkflowArgs;
 pub(crate) use self::identify::IdentifyArgs;
+pub(crate) use self::keys::{
+    DestroyArgs, ExportPublicArgs, KeyArgs, KeyBackupArgs, KeyCreateArgs, KeyImportArgs,
+    KeyRestoreArgs, KeysAction, KeysArgs, NewKind, NewPassphraseArgs, PassphraseArgs, RotateArgs,
+    WordsKind,
+};
 pub(crate) use self::library::{
     BackupArgs, CatalogueExportArgs, CheckDbArgs, ImportArgs, LibraryAction, LibraryArgs, ListArgs,
     RepairArgs, RestoreArgs, ScanArgs, ShowArgs, UpdatesArgs, VerifyArgs,
@@ -207,6 +213,8 @@ pub(crate) enum Verb {
     Info(InfoArgs),
     /// Make a project of a directory
     Init(InitArgs),
+    /// Make, move and retire the keys that files are encrypted to
+    Keys(KeysArgs),
     /// See and mend what is on the disk
     Library(LibraryArgs),
     /// Pin the files that civitai.toml wants

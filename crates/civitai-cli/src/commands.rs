@@ -15,6 +15,7 @@ pub(crate) mod hash;
 pub(crate) mod identify;
 pub(crate) mod info;
 pub(crate) mod init;
+pub(crate) mod keys;
 pub(crate) mod library;
 pub(crate) mod lock;
 pub(crate) mod login;

@@ -15,6 +15,7 @@ mod logs;
 mod memory;
 mod monitor;
 mod network;
+mod passphrase;
 mod patience;
 mod printer;
 mod progress;
@@ -22,9 +23,11 @@ mod run;
 mod safeguard;
 mod session;
 mod settings;
+mod silence;
 mod table;
 mod terms;
 mod text;
+mod vault;
 
 use std::process::ExitCode;
 

@@ -144,6 +144,7 @@ fn run_with(verb: Verb, session: &Session) -> Outcome {
         Verb::Identify(args) => with_runtime(session, commands::identify::run(args, session)),
         Verb::Init(args) => commands::init::run(args, session),
         Verb::Info(args) => with_runtime(session, commands::info::run(args, session)),
+        Verb::Keys(args) => with_runtime(session, commands::keys::run(args.action, session)),
         Verb::Library(args) => with_runtime(session, commands::library::run(args.action, session)),
         Verb::Lock(args) => with_runtime(session, commands::lock::run(args, session)),
         Verb::Login(args) => with_runtime(session, commands::login::login(args, session)),

@@ -6,6 +6,7 @@ mod en;
 mod flow;
 mod help;
 mod ja;
+mod keys;
 mod library;
 mod measure;
 mod place;
@@ -26,6 +27,7 @@ use crate::settings::Bad;
 pub(crate) use bulk::{Bulk, item_word, state_word};
 pub(crate) use flow::{Flow, flow_heads, status_word};
 pub(crate) use help::{misuse, translate_help};
+pub(crate) use keys::{Keys, key_heads, key_kind, key_place, key_state};
 pub(crate) use library::Library;
 pub(crate) use measure::{Heading, Measure, Verdict, ratio, seconds};
 pub(crate) use place::Place;
@@ -206,6 +208,8 @@ pub(crate) enum Message {
     Interrupted,
     /// About the models that files name.
     Flow(Flow),
+    /// About keys and passphrases.
+    Keys(Keys),
     /// About the library.
     Library(Library),
     LineEnd,
@@ -368,6 +372,8 @@ pub(crate) enum Hint {
     StartOver,
     /// What to do about a name that is taken.
     OtherName,
+    /// About keys and passphrases.
+    Keys(Keys),
     /// About the library.
     Library(Library),
     /// About the manifest, the lock and what they lead to.

@@ -5,6 +5,7 @@
 //! * [`peek`] says which keys a container needs; [`rewrap`] gives it others without touching its content.
 //! * [`FileKey`] encrypts one file; [`wrap`] seals it for a [`Recipient`] into a [`Slot`] of the header and
 //!   [`unwrap`] opens it with one of the [`Unlocked`] keys.
+//! * [`store`] keeps the keys, [`phrase`] writes them down as words, [`rotate`] puts another in the place of one.
 //!
 //! The format is described byte by byte in `docs/container-format.md`.
 //!
@@ -42,11 +43,14 @@ mod key;
 mod layout;
 mod level;
 mod metadata;
+pub mod phrase;
 mod primitive;
 mod reader;
 mod region;
 mod rewrap;
+pub mod rotate;
 mod slot;
+pub mod store;
 mod suite;
 mod writer;
 

@@ -338,7 +338,7 @@ fn wrong_error(traced: &Traced, blow: Blow) -> Option<String> {
 }
 
 /// Copies a folder with its times and links.
-fn copy(from: &Path, to: &Path) -> Result<()> {
+pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
     let status = Command::new("cp").arg("-a").arg(from).arg(to).status()?;
     ensure!(status.success(), "cannot copy {}", from.display());
     Ok(())

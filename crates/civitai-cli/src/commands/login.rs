@@ -5,7 +5,6 @@ use std::io::{self, IsTerminal as _, Read as _};
 use civitai_api::Client;
 use civitai_api::creator::Me;
 use civitai_security::Secret;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use serde_json::json;
 
 use crate::args::LoginArgs;
@@ -15,6 +14,7 @@ use crate::network;
 use crate::session::{Outcome, Session};
 use crate::settings::token::{self, Stored};
 use crate::settings::{Key, Origin};
+use crate::silence::Silence;
 use crate::text::{Hint, Message};
 
 pub(crate) async fn login(args: LoginArgs, session: &Session) -> Outcome {
@@ -150,30 +150,4 @@ fn read_token(is_typed: bool) -> io::Result<String> {
         io::stdin().take(token::LONGEST).read_to_string(&mut text)?;
     }
     Ok(text)
-}
-
-/// While it lives, the terminal does not show what is typed. Does nothing where standard input is no terminal.
-struct Silence(Option<Termios>);
-
-impl Silence {
-    fn start() -> io::Result<Self> {
-        let stdin = io::stdin();
-        if !stdin.is_terminal() {
-            return Ok(Self(None));
-        }
-        let before = tcgetattr(&stdin)?;
-        let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(&stdin, OptionalActions::Flush, &silent)?;
-        Ok(Self(Some(before)))
-    }
-}
-
-impl Drop for Silence {
-    fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            // Nobody is left to tell; the user sees it at the next prompt.
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
-        }
-    }
 }

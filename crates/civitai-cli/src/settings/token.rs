@@ -229,30 +229,30 @@ fn write_private(path: &Path, token: &Secret) -> io::Result<()> {
 }
 
 #[cfg(feature = "keyring")]
-mod keyring {
+pub(crate) mod keyring {
     //! The keyring of the system. Every failure means "there is none": a headless machine has no keyring, and the
     //! file takes its place.
 
     use civitai_security::Secret;
     use keyring::Entry;
 
-    pub(super) fn read(site: &str) -> Option<String> {
-        entry(site)?.get_password().ok()
+    pub(crate) fn read(name: &str) -> Option<String> {
+        entry(name)?.get_password().ok()
     }
 
-    pub(super) fn write(site: &str, token: &Secret) -> bool {
-        entry(site).is_some_and(|entry| entry.set_password(token.expose()).is_ok())
+    pub(crate) fn write(name: &str, token: &Secret) -> bool {
+        entry(name).is_some_and(|entry| entry.set_password(token.expose()).is_ok())
     }
 
-    pub(super) fn delete(site: &str) -> bool {
-        entry(site).is_some_and(|entry| entry.delete_credential().is_ok())
+    pub(crate) fn delete(name: &str) -> bool {
+        entry(name).is_some_and(|entry| entry.delete_credential().is_ok())
     }
 
-    fn entry(site: &str) -> Option<Entry> {
+    fn entry(name: &str) -> Option<Entry> {
         if cfg!(target_os = "linux") && !has_session_bus() {
             return None;
         }
-        Entry::new("civitai-dl", site).ok()
+        Entry::new("civitai-dl", name).ok()
     }
 
     /// Asking D-Bus where there is none costs seconds on some systems; a look at the socket costs nothing.
@@ -264,20 +264,20 @@ mod keyring {
 }
 
 #[cfg(not(feature = "keyring"))]
-mod keyring {
+pub(crate) mod keyring {
     //! Built without a keyring.
 
     use civitai_security::Secret;
 
-    pub(super) fn read(_site: &str) -> Option<String> {
+    pub(crate) fn read(_name: &str) -> Option<String> {
         None
     }
 
-    pub(super) fn write(_site: &str, _token: &Secret) -> bool {
+    pub(crate) fn write(_name: &str, _token: &Secret) -> bool {
         false
     }
 
-    pub(super) fn delete(_site: &str) -> bool {
+    pub(crate) fn delete(_name: &str) -> bool {
         false
     }
 }

@@ -110,6 +110,7 @@ pub(super) fn say(message: &Message) -> String {
             )
         }
         Message::Flow(flow) => flow.say(Lang::En),
+        Message::Keys(keys) => keys.say(Lang::En),
         Message::Incomplete { gap } => format!("the list may be incomplete: {gap}"),
         Message::Interrupted => "interrupted".to_owned(),
         Message::Library(library) => library.say(Lang::En),
@@ -285,6 +286,7 @@ fn did_you_mean(nearest: Option<&str>) -> String {
 pub(super) fn hint(hint: &Hint) -> String {
     let text = match hint {
         Hint::Bulk(bulk) => return bulk.say(Lang::En),
+        Hint::Keys(keys) => return keys.say(Lang::En),
         Hint::Library(library) => return library.say(Lang::En),
         Hint::Project(project) => return project.say(Lang::En),
         Hint::DidYouMean(word) => return format!("did you mean `{word}`?"),

@@ -1,6 +1,7 @@
 //! The help pages in Japanese: the derive macro holds the English ones.
 
 mod flow;
+mod keys;
 mod library;
 mod project;
 
@@ -92,9 +93,15 @@ fn about(path: &str) -> Option<&'static str> {
     if path == "help" || path.ends_with(" help") {
         return Some("このヘルプ、またはコマンドのヘルプを表示します");
     }
-    let all = [ABOUTS, flow::ABOUTS, library::ABOUTS, project::ABOUTS]
-        .into_iter()
-        .flatten();
+    let all = [
+        ABOUTS,
+        flow::ABOUTS,
+        keys::ABOUTS,
+        library::ABOUTS,
+        project::ABOUTS,
+    ]
+    .into_iter()
+    .flatten();
     all.copied()
         .find(|(name, _)| *name == path)
         .map(|(_, text)| text)
@@ -106,6 +113,7 @@ fn argument(path: &str, id: &str) -> Option<&'static str> {
         let all = [
             ARGUMENTS,
             flow::ARGUMENTS,
+            keys::ARGUMENTS,
             library::ARGUMENTS,
             project::ARGUMENTS,
         ]

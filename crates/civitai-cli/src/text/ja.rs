@@ -86,6 +86,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::Incomplete { gap: reason } => format!("一覧は不完全かもしれません: {}", gap(reason)),
         Message::Interrupted => "中断しました".to_owned(),
         Message::Flow(flow) => flow.say(Lang::Ja),
+        Message::Keys(keys) => keys.say(Lang::Ja),
         Message::Library(library) => library.say(Lang::Ja),
         Message::LineEnd => "\n".to_owned(),
         Message::ListMissing { path, problem } => {
@@ -303,6 +304,7 @@ pub(super) fn headline(kind: Kind) -> &'static str {
 pub(super) fn hint(hint: &Hint) -> String {
     let text = match hint {
         Hint::Bulk(bulk) => return bulk.say(Lang::Ja),
+        Hint::Keys(keys) => return keys.say(Lang::Ja),
         Hint::Library(library) => return library.say(Lang::Ja),
         Hint::Project(project) => return project.say(Lang::Ja),
         Hint::DidYouMean(word) => return format!("`{word}` のことですか?"),

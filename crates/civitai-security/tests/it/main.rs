@@ -2,6 +2,7 @@
 
 mod address;
 mod crypt;
+mod keys;
 mod name;
 mod path;
 mod redact;

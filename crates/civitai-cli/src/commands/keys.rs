@@ -1,0 +1,116 @@
+//! `keys`: the keys that files are encrypted to and opened with.
+
+mod create;
+mod list;
+mod rotate;
+mod transfer;
+
+use std::path::PathBuf;
+
+use civitai_security::crypt::store::{Key, Store, StoreError};
+use serde_json::{Value, json};
+
+use crate::args::KeysAction;
+use crate::commands::library::blocking;
+use crate::exit::{Exit, Kind};
+use crate::failure::{Failure, io_kind};
+use crate::printer::{Printer, Unwritable};
+use crate::session::{Outcome, Session};
+use crate::text::{self, Hint, Message};
+use crate::vault;
+
+pub(crate) async fn run(action: KeysAction, session: &Session) -> Outcome {
+    match action {
+        KeysAction::Audit => list::audit(session),
+        KeysAction::Backup(args) => transfer::backup(args, session).await,
+        KeysAction::Create(args) => create::create(args, session).await,
+        KeysAction::Destroy(args) => create::destroy(&args, session).await,
+        KeysAction::ExportPublic(args) => transfer::export_public(&args, session),
+        KeysAction::Import(args) => transfer::import(args, session).await,
+        KeysAction::Init(args) => create::init(args, session).await,
+        KeysAction::List => list::list(session),
+        KeysAction::Passphrase(args) => create::passphrase(args, session).await,
+        KeysAction::Restore(args) => transfer::restore(args, session).await,
+        KeysAction::Revoke(args) => create::revoke(&args, session),
+        KeysAction::Rotate(args) => rotate::run(args, session).await,
+    }
+}
+
+/// An error of the key store in the user's terms.
+pub(crate) fn failure(error: &StoreError) -> Failure {
+    use text::Keys;
+    let hint = |failure: Failure, hint: Keys| failure.with_hint(Hint::Keys(hint));
+    let of = |kind| Failure::library(kind, error);
+    match error {
+        StoreError::Busy { .. } => of(Kind::Locked),
+        StoreError::Damaged { .. } | StoreError::Refused => {
+            hint(of(Kind::Integrity), Keys::RestoreKey)
+        }
+        StoreError::Exists { .. } => hint(of(Kind::Usage), Keys::UseRotate),
+        StoreError::FutureVersion { .. } => of(Kind::Unsupported),
+        StoreError::Io(error) => Failure::library(io_kind(error), error),
+        StoreError::NoKey { .. } => hint(of(Kind::NoAccess), Keys::HowToMake),
+        StoreError::NoPassphrase { .. } => hint(of(Kind::NoAccess), Keys::GivePassphrase),
+        StoreError::NotOurs { .. } => hint(of(Kind::Policy), Keys::RemoveLink),
+        StoreError::Unfinished { .. } => hint(of(Kind::Usage), Keys::FinishRotation),
+        StoreError::Unknown { .. } => hint(of(Kind::NotFound), Keys::SeeList),
+        StoreError::Ambiguous { .. }
+        | StoreError::BadPem(_)
+        | StoreError::BadPhrase(_)
+        | StoreError::WrongKind { .. }
+        | StoreError::WrongState { .. } => of(Kind::Usage),
+        _ => of(Kind::Internal),
+    }
+}
+
+/// Does something with the store beside the runtime.
+async fn with_store<T: Send + 'static>(
+    session: &Session,
+    work: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Failure> {
+    let mut store = vault::open(session)?;
+    let result = blocking(session, move || work(&mut store)).await?;
+    result.map_err(|error| failure(&error))
+}
+
+/// The JSON line of a key.
+fn line(key: &Key) -> Value {
+    json!({
+        "id": key.id.to_string(),
+        "kind": key.kind_word(),
+        "state": key.state,
+        "created": key.created,
+        "name": key.name,
+        "place": key.place.word(),
+        "bits": key.bits,
+    })
+}
+
+/// Tells of a key: its line, or a sentence.
+fn tell(printer: &Printer, key: &Key, sentence: text::Keys) -> Result<(), Unwritable> {
+    if printer.is_json() {
+        return printer.record("key", &line(key));
+    }
+    printer.say(&Message::Keys(sentence));
+    Ok(())
+}
+
+fn from_here(path: &std::path::Path, session: &Session) -> PathBuf {
+    if path == std::path::Path::new("-") {
+        return path.to_owned();
+    }
+    session.settings.layers.surroundings().directory.join(path)
+}
+
+/// Which key is meant when none is named.
+fn named_or_master(store: &Store, id: Option<&str>) -> Result<Key, StoreError> {
+    use civitai_security::crypt::SlotKind;
+    match id {
+        Some("machine") => store.newest(SlotKind::Machine),
+        None | Some("master") => store.newest(SlotKind::Master),
+        Some(id) => store.find(id),
+    }
+}
+
+/// What is done when everything went well.
+const DONE: Outcome = Ok(Exit::Done);
