@@ -30,7 +30,8 @@ pub(super) struct Scan<'l> {
 pub(super) enum Role {
     /// The file itself, or a member of an archive: bytes of no known format are not clean.
     Content,
-    /// Something that its container says is plain data: no format needs to know it.
+    /// Something that its container says is plain data: no format needs to know it, and one that it
+    /// seems to be and breaks the rules of is none.
     Data,
     /// Source of a program that is run when its container is loaded.
     Source,
@@ -218,6 +219,8 @@ impl<'l> Scan<'l> {
         for format in FORMATS {
             match (format.detect)(input) {
                 Ok(Match::No) => {}
+                // Numbers carry the mark of some format once in a while.
+                Ok(Match::Yes) if role == Role::Data => doubtful.push(format),
                 Ok(Match::Maybe) => doubtful.push(format),
                 Ok(Match::Yes) => {
                     understood = true;

@@ -9,6 +9,7 @@ mod rule;
 mod torch;
 mod value;
 
+use std::borrow::Cow;
 use std::io;
 use std::mem;
 use std::rc::Rc;
@@ -19,7 +20,7 @@ use super::input::Input;
 use super::report::{Finding, Verdict};
 use machine::{Machine, Nested};
 use read::Operations;
-use value::Value;
+use value::{Value, Written};
 
 pub(super) use rule::RULES;
 #[allow(unused_imports, reason = "the reader of zip files lands after this")]
@@ -134,10 +135,10 @@ fn judge_nested(
 ) -> Result<(), Stop> {
     let Nested { span, latin1 } = nested;
     let name = format!("bytes at {}", span.offset);
-    if !latin1 {
+    let Some(written) = latin1 else {
         let mut window = operations.input().window(span.offset, span.len);
         return scan.member(&name, Role::Content, &mut window);
-    }
+    };
     if span.len > scan.limits().memory as u64 {
         scan.add(Finding::new(
             &rule::NESTED_SIZE,
@@ -148,7 +149,7 @@ fn judge_nested(
     }
     let len = usize::try_from(span.len).expect("it is at most the limit of memory");
     let text = operations.input().bytes_at(span.offset, len)?;
-    let Some(bytes) = latin1_bytes(&text) else {
+    let Some(bytes) = latin1_bytes(&text, written) else {
         scan.find(
             &rule::VALUE,
             span.offset,
@@ -160,10 +161,12 @@ fn judge_nested(
     scan.member(&name, Role::Content, &mut Input::new(&name, &mut source)?)
 }
 
-fn latin1_bytes(text: &[u8]) -> Option<Vec<u8>> {
-    std::str::from_utf8(text)
-        .ok()?
-        .chars()
+fn latin1_bytes(text: &[u8], written: Written) -> Option<Vec<u8>> {
+    let text = match written {
+        Written::Utf8 => Cow::Borrowed(str::from_utf8(text).ok()?),
+        Written::Line => Cow::Owned(read::raw_unicode(text, &mut None)),
+    };
+    text.chars()
         .map(|char| u8::try_from(u32::from(char)).ok())
         .collect()
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::machine::{Machine, Nested};
 use super::name::{Judgement, Name, Use};
 use super::rule;
-use super::value::{Storage, Value};
+use super::value::{Storage, Value, Written};
 use crate::scan::report::Finding;
 
 impl Use {
@@ -123,7 +123,10 @@ impl Machine<'_> {
         };
         match arguments.items() {
             Some([Value::LongText(span), Value::Text(encoding)]) if latin1(encoding) => {
-                Value::Latin1(*span)
+                Value::Latin1(*span, Written::Utf8)
+            }
+            Some([Value::LongLine(span), Value::Text(encoding)]) if latin1(encoding) => {
+                Value::Latin1(*span, Written::Line)
             }
             Some(
                 [
@@ -131,7 +134,7 @@ impl Machine<'_> {
                     Value::Text(encoding),
                 ],
             ) if plain(encoding) => Value::Plain,
-            Some([Value::Text(_) | Value::LongText(_)]) => Value::Plain,
+            Some([text]) if is_text(text) => Value::Plain,
             _ => {
                 self.refuse_arguments(offset, name, arguments);
                 Value::Unknown
@@ -163,8 +166,8 @@ impl Machine<'_> {
     /// The bytes are loaded as a file of their own, so they are judged as one.
     fn load(&mut self, items: &[Value]) -> bool {
         let (span, latin1) = match items {
-            [Value::Bytes(span)] => (*span, false),
-            [Value::Latin1(span)] => (*span, true),
+            [Value::Bytes(span)] => (*span, None),
+            [Value::Latin1(span, written)] => (*span, Some(*written)),
             _ => return false,
         };
         self.nested.push(Nested { span, latin1 });
@@ -310,6 +313,13 @@ fn last_element(begin: &Value, sizes: &Value, strides: &Value) -> Extent {
     }
 }
 
+fn is_text(value: &Value) -> bool {
+    matches!(
+        value,
+        Value::Text(_) | Value::LongText(_) | Value::LongLine(_) | Value::Plain
+    )
+}
+
 fn is_container(value: &Value) -> bool {
     match value {
         Value::List(_)
@@ -319,6 +329,7 @@ fn is_container(value: &Value) -> bool {
         | Value::LongTuple(_)
         | Value::Text(_)
         | Value::LongText(_)
+        | Value::LongLine(_)
         | Value::Bytes(_)
         | Value::Plain => true,
         other => matches!(
@@ -335,7 +346,7 @@ fn is_range(value: &Value) -> bool {
 
 /// Bytes, texts and lists: a number would make as many zeros.
 fn is_data(value: &Value) -> bool {
-    is_container(value) || matches!(value, Value::Latin1(_)) || value.object_use().is_some()
+    is_container(value) || matches!(value, Value::Latin1(..)) || value.object_use().is_some()
 }
 
 fn is_singleton(items: &[Value]) -> bool {

@@ -8,7 +8,7 @@ use super::name::{Judgement, Name, Use, is_identifier_path, judge};
 use super::opcode as op;
 use super::read::{Operand, Operation, Operations, Span};
 use super::rule;
-use super::value::{Storage, Tuple, Value, Weight};
+use super::value::{Storage, Tuple, Value, Weight, Written};
 use crate::scan::budget::Budget;
 use crate::scan::frame::Stop;
 use crate::scan::limits::Limits;
@@ -48,8 +48,8 @@ pub(super) struct Machine<'l> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Nested {
     pub(super) span: Span,
-    /// They are written as text, one byte a character.
-    pub(super) latin1: bool,
+    /// How the text is written that has one character a byte, where they are written as text.
+    pub(super) latin1: Option<Written>,
 }
 
 impl<'l> Machine<'l> {
@@ -335,6 +335,7 @@ impl<'l> Machine<'l> {
             Operand::Int(value) => i64::try_from(value).map_or(Value::Plain, Value::Int),
             Operand::Text(text) if self.keep(text.len()) => Value::Text(text),
             Operand::LongText(span) => Value::LongText(span),
+            Operand::LongLine(span) => Value::LongLine(span),
             Operand::Bytes(span) => Value::Bytes(span),
             Operand::Text(_) => Value::Unknown,
             Operand::None | Operand::Number | Operand::ByteArray | Operand::Name { .. } => {

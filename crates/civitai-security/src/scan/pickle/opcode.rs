@@ -142,12 +142,13 @@ opcodes! {
 }
 
 /// Whether a pickle may begin with the opcode: one that takes nothing from the stack and means
-/// something there.
+/// something there. A persistent id in a line does not: without a header no loader resolves it, and
+/// every zip would begin with one.
 pub(super) const fn begins(code: u8) -> bool {
     match code {
         MARK | NONE | EMPTY_DICT | EMPTY_LIST | EMPTY_TUPLE | EMPTY_SET | NEWTRUE | NEWFALSE
         | NEXT_BUFFER => true,
-        GET | BINGET | LONG_BINGET | PUT | BINPUT | LONG_BINPUT | INST => false,
+        GET | BINGET | LONG_BINGET | PUT | BINPUT | LONG_BINPUT | INST | PERSID => false,
         _ => !matches!(argument(code), None | Some(Argument::None)),
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum Operand {
     Text(Rc<str>),
     /// Longer text, UTF-8.
     LongText(Span),
+    /// Longer text in a line, with escapes.
+    LongLine(Span),
     Bytes(Span),
     ByteArray,
     Name {
@@ -157,7 +159,7 @@ impl<'a, 'i> Operations<'a, 'i> {
                 let text = raw_unicode(&line, odd);
                 let len = line.len() as u64;
                 if text.len() > NAME_BYTES {
-                    Operand::LongText(Span { offset, len })
+                    Operand::LongLine(Span { offset, len })
                 } else {
                     Operand::Text(text.into())
                 }
@@ -429,7 +431,7 @@ fn hex(digit: u8) -> u8 {
 }
 
 /// Decodes Latin-1 with `\uXXXX` and `\UXXXXXXXX`.
-fn raw_unicode(line: &[u8], odd: &mut Option<&'static str>) -> String {
+pub(super) fn raw_unicode(line: &[u8], odd: &mut Option<&'static str>) -> String {
     let mut text = String::with_capacity(line.len());
     let mut at = 0;
     while at < line.len() {

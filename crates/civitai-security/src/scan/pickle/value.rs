@@ -17,9 +17,11 @@ pub(super) enum Value {
     Plain,
     Text(Rc<str>),
     LongText(Span),
+    /// Text in a line, with escapes.
+    LongLine(Span),
     Bytes(Span),
     /// Bytes that are written as text, one byte a character.
-    Latin1(Span),
+    Latin1(Span, Written),
     Tuple(Rc<Tuple>),
     /// A tuple too long, too deep or too many to be kept.
     LongTuple(u64),
@@ -33,6 +35,14 @@ pub(super) enum Value {
     Storage(Rc<Storage>),
     /// What only running the pickle would tell; a finding says why, or will when it is used.
     Unknown,
+}
+
+/// How a text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    Utf8,
+    /// In a line, with escapes.
+    Line,
 }
 
 /// The values that a container holds, counted as often as they can be reached.
@@ -139,8 +149,10 @@ impl fmt::Display for Value {
                 write!(f, "{shown:?}…")
             }
             Self::Text(text) => write!(f, "{text:?}"),
-            Self::LongText(span) => write!(f, "a text of {} bytes", span.len),
-            Self::Bytes(span) | Self::Latin1(span) => write!(f, "{} bytes", span.len),
+            Self::LongText(span) | Self::LongLine(span) => {
+                write!(f, "a text of {} bytes", span.len)
+            }
+            Self::Bytes(span) | Self::Latin1(span, _) => write!(f, "{} bytes", span.len),
             Self::Tuple(tuple) => {
                 f.write_str("(")?;
                 for (index, item) in tuple.items.iter().take(SHOWN_ITEMS).enumerate() {

@@ -252,6 +252,11 @@ fn bytes_that_are_loaded_are_judged_as_a_file() {
         Verdict::Malicious,
     );
     assert!(report.findings[0].member.starts_with("bytes at "));
+    // The oldest protocol writes bytes as text in a line; it has to be long, or it is no file.
+    let line = format!("(lp0\\u000acos\\u000asystem\\u000a)R.{}", " ".repeat(600));
+    let bytes =
+        format!("ctorch.storage\n_load_from_bytes\n(c_codecs\nencode\n(V{line}\nVlatin1\ntRtR.");
+    assert_verdict("a.pkl", bytes.as_bytes(), Verdict::Malicious);
     let other = pickle(&[&call("torch.storage", "_load_from_bytes", &text("x"))]);
     assert_verdict("a.pkl", &other, Verdict::Suspicious);
 }
