@@ -23,7 +23,6 @@ mod monitor;
 mod names;
 mod payloads;
 mod project;
-mod reproduce;
 mod resolve;
 mod rough;
 mod search;

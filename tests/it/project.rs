@@ -73,6 +73,7 @@ fn drift_fails_locked_and_frozen_and_is_told_by_check() {
     user.run(&["sync", "--check"]).exits(0);
     user.run(&["sync", "--locked"]).exits(0);
     let manifest = fs_err::read_to_string(user.path("civitai.toml")).expect("it is there");
+    let lock = fs_err::read(user.path("civitai.lock")).expect("it is there");
     user.write(
         "civitai.toml",
         format!("{manifest}\n[[model]]\nlink = \"model:1002\"\n"),
@@ -85,6 +86,7 @@ fn drift_fails_locked_and_frozen_and_is_told_by_check() {
     user.run(&["lock", "--check"]).exits(2);
     user.run(&["sync", "--check"]).exits(9);
     assert!(site.sim.log().summary().requests.is_empty());
+    assert_eq!(fs_err::read(user.path("civitai.lock")).ok(), Some(lock));
     user.run(&["sync"]).exits(0);
     user.run(&["sync", "--frozen"]).exits(0);
 }
@@ -145,16 +147,41 @@ fn what_leaves_the_lock_goes_to_the_trash_and_what_moves_is_moved() {
     user.run(&["remove", "1001"]).exits(0);
     let plan = user.run(&["sync", "--check", "--json"]).exits(9);
     assert_eq!(plan.line("planned")["action"], "trash");
-    user.run(&["sync"]).exits(0);
-    assert!(!user.path("models/loras/own/name.safetensors").exists());
-    let trash = tree(&user.path("models/.trash"));
-    assert!(
-        trash
-            .keys()
-            .any(|path| path.ends_with("loras/own/name.safetensors")),
-        "{:?}",
-        trash.keys()
+    let moved = user.path("models/loras/own/name.safetensors");
+    let bytes = fs_err::read(&moved).expect("it is there");
+    let done = user.run(&["sync", "--json"]).exits(0);
+    assert!(!moved.exists());
+    assert_eq!(done.line("operation")["verb"], "sync");
+    assert_eq!(
+        done.line("operation")["paths"][0],
+        "loras/own/name.safetensors"
     );
+    let id = done.line("operation")["id"].to_string();
+    user.run(&["library", "undo", &id]).exits(0);
+    assert!(fs_err::read(&moved).expect("it is back") == bytes);
+    // Nobody wants it any more, so nobody takes it away again.
+    user.run(&["sync"]).exits(0);
+    assert!(moved.exists() && !user.path("models/.trash").exists());
+}
+
+#[test]
+fn a_file_that_changed_is_fetched_again_and_what_it_was_can_be_had_back() {
+    let site = Site::start();
+    let user = project(&site);
+    user.run(&["add", "1001"]).exits(0);
+    user.run(&["sync"]).exits(0);
+    let path = user.path("models/loras/watercolour_fields.safetensors");
+    let right = fs_err::read(&path).expect("it is there");
+    let mut mine = right.clone();
+    mine[right.len() / 2] ^= 1;
+    fs_err::write(&path, &mine).expect("the machine lets tests work");
+    user.run(&["sync", "--check"]).exits(9);
+    let done = user.run(&["sync", "--frozen", "--json"]).exits(0);
+    assert!(fs_err::read(&path).expect("it is there") == right);
+    let id = done.line("operation")["id"].to_string();
+    user.run(&["library", "undo", &id]).exits(0);
+    assert!(fs_err::read(&path).expect("it is there") == mine);
+    user.run(&["sync", "--check"]).exits(9);
 }
 
 #[test]

@@ -47,6 +47,8 @@ words! {
         Rename "rename",
         /// Sidecars are written.
         Sidecars "sidecars",
+        /// What left a lock goes to the trash.
+        Sync "sync",
         /// An earlier operation is taken back.
         Undo "undo",
     }

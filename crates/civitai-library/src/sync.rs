@@ -18,6 +18,7 @@ use civitai_security::path::PathError;
 use crate::catalogue::{self, Stamp};
 use crate::library::Library;
 use crate::lock::{Lock, Locked};
+use crate::operation;
 use crate::path::LibraryPath;
 
 /// A library, a lock, and the directory of the project that the lock belongs to.
@@ -94,6 +95,9 @@ pub enum SyncError {
     /// The disk cannot be used.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// What goes could not be put into the trash.
+    #[error(transparent)]
+    Operation(#[from] operation::Error),
     /// A path leads out of the library.
     #[error("{path} cannot be used")]
     Path {

@@ -4,7 +4,7 @@ mod bar;
 mod check_db;
 mod keep;
 mod list;
-mod operation;
+pub(crate) mod operation;
 mod repair;
 mod scan;
 mod show;

@@ -9,6 +9,7 @@ use civitai_download::{Existing, Expected, Mode, Wait};
 use civitai_library::Library;
 use civitai_library::licence::{Consent, Policy};
 use civitai_library::lock::{Lock, Locked};
+use civitai_library::operation::Done;
 use civitai_library::project::Project;
 use civitai_library::sync::{Plan, Step, Sync, SyncError};
 use civitai_security::FileName;
@@ -17,7 +18,7 @@ use serde_json::json;
 
 use crate::args::{SyncArgs, unproved};
 use crate::batch::{Batch, Ids, Landed, Pinned, Rules, Unfound, Wanted};
-use crate::commands::library::{self, blocking};
+use crate::commands::library::{self, blocking, operation};
 use crate::commands::{get, project};
 use crate::consent;
 use crate::exit::{Exit, Kind};
@@ -136,6 +137,10 @@ impl Work<'_> {
     }
 
     async fn carry_out(self, care: Care, mut exits: Vec<Exit>) -> Outcome {
+        let library = self.library.clone();
+        // What a killed sync put into the trash is back before it is looked for.
+        let recovered = blocking(self.session, move || library.recover()).await?;
+        recovered.map_err(operation::failure)?;
         let plan = self.plan().await?;
         let printer = &self.session.printer;
         if plan.is_in_step() {
@@ -153,7 +158,7 @@ impl Work<'_> {
                 self.tell(step, action);
             }
         }
-        let trash = self.prepare(&plan).await?;
+        let done = self.prepare(&plan).await?;
         let blocked = plan.steps.iter().filter_map(|step| match step {
             Step::Blocked { file } => Some((file.clone(), self.in_the_way(file))),
             _ => None,
@@ -170,8 +175,8 @@ impl Work<'_> {
             self.fetch(&plan, failed, care, &landed).await
         };
         self.note(&landed).await?;
-        if let Some(path) = trash {
-            printer.say(&Message::Project(text::Project::InTrash { path }));
+        if let Some(done) = done {
+            operation::tell(&done, printer)?;
         }
         exits.push(outcome?);
         Ok(Exit::of_items(&exits))
@@ -193,10 +198,10 @@ impl Work<'_> {
                 }));
             })
         });
-        planned.await?.map_err(|error| failure(&error))
+        planned.await?.map_err(failure)
     }
 
-    async fn prepare(&self, plan: &Plan) -> Result<Option<std::path::PathBuf>, Failure> {
+    async fn prepare(&self, plan: &Plan) -> Result<Option<Done>, Failure> {
         let (library, project, lock) = self.parts();
         let plan = plan.clone();
         let prepared = tokio::task::spawn_blocking(move || {
@@ -208,7 +213,7 @@ impl Work<'_> {
             };
             sync.prepare(&mut catalogue, &plan)
         });
-        joined(prepared.await).map_err(|error| failure(&error))
+        joined(prepared.await).map_err(failure)
     }
 
     /// Notes which files have landed.
@@ -231,7 +236,7 @@ impl Work<'_> {
             };
             sync.placed(&mut catalogue, &files)
         });
-        joined(noted.await).map_err(|error| failure(&error))
+        joined(noted.await).map_err(failure)
     }
 
     fn parts(&self) -> (Library, Project, Arc<Lock>) {
@@ -477,10 +482,11 @@ fn joined<T>(result: Result<T, tokio::task::JoinError>) -> T {
     result.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
 }
 
-fn failure(error: &SyncError) -> Failure {
+fn failure(error: SyncError) -> Failure {
     match error {
-        SyncError::Catalogue(error) => library::failure(error),
-        SyncError::Io(error) => Failure::io(error),
-        other => Failure::library(Kind::UnsafeContent, other),
+        SyncError::Catalogue(error) => library::failure(&error),
+        SyncError::Io(error) => Failure::io(&error),
+        SyncError::Operation(error) => operation::failure(error),
+        other => Failure::library(Kind::UnsafeContent, &other),
     }
 }

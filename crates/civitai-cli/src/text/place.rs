@@ -87,7 +87,9 @@ impl Place {
                 let what = match verb {
                     Verb::Duplicates => format!("{} now share their content", count(*files)),
                     Verb::Move => format!("{} moved", count(*files)),
-                    Verb::Orphans | Verb::Remove => format!("{} in the trash", count(*files)),
+                    Verb::Orphans | Verb::Remove | Verb::Sync => {
+                        format!("{} in the trash", count(*files))
+                    }
                     Verb::Rename => format!("{} renamed", count(*files)),
                     Verb::Sidecars => format!("{} written", count(*files)),
                     Verb::Undo => format!("{} put back", count(*files)),
@@ -171,7 +173,7 @@ impl Place {
                 let what = match verb {
                     Verb::Duplicates => format!("{files} 個のファイルが実体を共有しました"),
                     Verb::Move => format!("{files} 個のファイルを移動しました"),
-                    Verb::Orphans | Verb::Remove => {
+                    Verb::Orphans | Verb::Remove | Verb::Sync => {
                         format!("{files} 個のファイルをごみ箱に入れました")
                     }
                     Verb::Rename => format!("{files} 個のファイルの名前を変えました"),

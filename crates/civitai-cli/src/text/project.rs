@@ -23,9 +23,6 @@ pub(crate) enum Project {
     InStep {
         files: usize,
     },
-    InTrash {
-        path: PathBuf,
-    },
     Licence {
         licence: Licence,
     },
@@ -105,7 +102,6 @@ impl Project {
             Self::InStep { files } => {
  format!("the library is as the lock says ({})", count(*files))
 },
-            Self::InTrash { path } => format!("what had to go is in {}", path.display()),
             Self::Licence { licence } => format!("  licence: {}", licence_en(licence)),
             Self::LockFine { files } => {
                 format!("the lock is what civitai.toml wants ({})", count(*files))
@@ -182,7 +178,6 @@ impl Project {
             Self::InStep { files } => {
                 format!("ライブラリはロックのとおりです ({files} ファイル)")
             }
-            Self::InTrash { path } => format!("不要になったファイルは {} にあります", path.display()),
             Self::Licence { licence } => format!("  ライセンス: {}", licence_ja(licence)),
             Self::LockFine { files } => {
                 format!("ロックは civitai.toml のとおりです ({files} ファイル)")

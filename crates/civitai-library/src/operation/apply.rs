@@ -31,17 +31,6 @@ impl Library {
         Ok(())
     }
 
-    /// Returns the latest operation if it was done for this very request: a process that was killed after its work is
-    /// started again, and finds it done.
-    pub fn repeated(&self, request: &str) -> Result<Option<Done>, Error> {
-        let Some(catalogue) = self.catalogue_if_there()? else {
-            return Ok(None);
-        };
-        let latest = catalogue.latest_operation()?;
-        let same = latest.filter(|record| record.state == State::Done && record.request == request);
-        Ok(same.map(|record| record.done()))
-    }
-
     /// Plans to undo an operation; without a number the latest that was done.
     pub fn plan_undo(&self, id: Option<u64>) -> Result<Plan, Error> {
         self.recover()?;
@@ -52,9 +41,17 @@ impl Library {
             let (id, state) = (record.id, record.state);
             return Err(Error::NotUndoable { id, state });
         }
-        let mut plan = Plan::new(Verb::Undo, format!("undo {}", record.id));
+        let mut plan = Plan::new(Verb::Undo);
         plan.undoes = Some(record.id);
         for step in record.steps.iter().rev() {
+            if let Step::Keep { path } = step
+                && self.root.join(path).symlink_metadata().is_ok()
+            {
+                // What came in its place makes way for it.
+                plan.steps.push(Step::Discard { path: path.clone() });
+                plan.steps.push(self.reversed(&record, step)?);
+                continue;
+            }
             let back = self.reversed(&record, step)?;
             self.check(&back)?;
             plan.steps.push(back);
@@ -79,7 +76,7 @@ impl Library {
                 from: to.clone(),
                 to: from.clone(),
             },
-            Step::Discard { path } => Step::Move {
+            Step::Discard { path } | Step::Keep { path } => Step::Move {
                 from: trash(path),
                 to: path.clone(),
             },
@@ -202,6 +199,7 @@ impl<'a> Desk<'a> {
         match step {
             Step::Move { from, to } => rename(&self.at(from), &self.at(to), to),
             Step::Discard { path } => rename(&self.at(path), &self.trash(id, path), path),
+            Step::Keep { path } => keep(&self.at(path), &self.trash(id, path), path),
             Step::Share { path, with } => {
                 let (path_at, with_at) = (self.at(path), self.at(with));
                 if !link::is_one_file(&path_at, &with_at)? && !is_equal(&path_at, &with_at)? {
@@ -239,7 +237,7 @@ impl<'a> Desk<'a> {
                     note(&self.at(from));
                     note(&self.at(to));
                 }
-                Step::Discard { path } => {
+                Step::Discard { path } | Step::Keep { path } => {
                     note(&self.at(path));
                     note(&self.trash(id, path));
                 }
@@ -257,7 +255,9 @@ impl<'a> Desk<'a> {
         for step in steps.iter().rev() {
             let restored = match step {
                 Step::Move { from, to } => move_back(&self.at(from), &self.at(to)),
-                Step::Discard { path } => move_back(&self.at(path), &self.trash(id, path)),
+                Step::Discard { path } | Step::Keep { path } => {
+                    move_back(&self.at(path), &self.trash(id, path))
+                }
                 // Either way the file has the content it had.
                 Step::Share { path, .. } | Step::Part { path, .. } => {
                     disk::remove_if_there(&link::draft(&self.at(path)))
@@ -308,6 +308,12 @@ fn rename(from: &Path, to: &Path, name: &str) -> Result<(), Error> {
         },
         _ => error.into(),
     })
+}
+
+/// Gives a file a second name in the trash; where the file system has no such links it goes there at once.
+fn keep(path: &Path, trash: &Path, name: &str) -> Result<(), Error> {
+    disk::create_dirs(disk::parent(trash))?;
+    fs_err::hard_link(path, trash).or_else(|_| rename(path, trash, name))
 }
 
 fn move_back(from: &Path, to: &Path) -> io::Result<()> {

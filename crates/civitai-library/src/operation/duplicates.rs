@@ -84,7 +84,7 @@ impl Library {
 
     /// Plans to let files of equal content share it. Which bytes they have is compared once more when it is carried out.
     pub fn plan_share(&self, duplicates: &Duplicates) -> Plan {
-        let mut plan = Plan::new(Verb::Duplicates, "duplicates".to_owned());
+        let mut plan = Plan::new(Verb::Duplicates);
         for group in &duplicates.groups {
             let (Same::Content(_), [first, others @ ..]) = (&group.same, group.paths.as_slice())
             else {

@@ -43,26 +43,13 @@ pub(super) struct Record {
     pub(super) id: u64,
     pub(super) verb: Verb,
     pub(super) state: State,
-    pub(super) request: String,
     pub(super) paths: Vec<String>,
     pub(super) steps: Vec<Step>,
-}
-
-impl Record {
-    pub(super) fn done(&self) -> Done {
-        Done {
-            id: self.id,
-            verb: self.verb,
-            paths: self.paths.clone(),
-            undoable: self.state == State::Done,
-        }
-    }
 }
 
 /// What stands in the column `detail` of an operation.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Detail {
-    request: String,
     paths: Vec<String>,
     /// Which operation it takes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,7 +61,6 @@ impl Catalogue {
     pub(super) fn begin(&mut self, plan: &Plan, now: SystemTime) -> Result<u64, Error> {
         let root = self.root_number();
         let detail = Detail {
-            request: plan.request.clone(),
             paths: plan.paths.clone(),
             undoes: plan.undoes,
         };
@@ -175,21 +161,6 @@ impl Catalogue {
         })?;
         Ok(found.into_iter().next())
     }
-
-    /// The latest operation of all, whatever it was.
-    pub(super) fn latest_operation(&self) -> Result<Option<Record>, Error> {
-        let root = self.root_number();
-        let found = self.read(|connection| {
-            Ok(connection
-                .query_row(
-                    &format!("{SELECT} WHERE root = ?1 ORDER BY number DESC LIMIT 1"),
-                    [root],
-                    record,
-                )
-                .optional()?)
-        })?;
-        Ok(found)
-    }
 }
 
 /// The library whose files move.
@@ -235,7 +206,7 @@ impl Root<'_> {
                     ],
                 )?;
             }
-            Step::Write { .. } => {}
+            Step::Keep { .. } | Step::Write { .. } => {}
         }
         Ok(())
     }
@@ -293,6 +264,7 @@ fn action(step: &Step) -> &'static str {
     match step {
         Step::Move { .. } => "move",
         Step::Discard { .. } => "discard",
+        Step::Keep { .. } => "keep",
         Step::Share { .. } => "share",
         Step::Part { .. } => "part",
         Step::Write { .. } => "write",
@@ -308,7 +280,6 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         id: row.get::<_, i64>(0)?.cast_unsigned(),
         verb: word(row, 1)?,
         state: word(row, 2)?,
-        request: detail.request,
         paths: detail.paths,
         steps: Vec::new(),
     })

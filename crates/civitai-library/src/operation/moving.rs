@@ -60,10 +60,7 @@ impl Library {
         company: Company,
     ) -> Result<Plan, Error> {
         self.recover()?;
-        let mut plan = Plan::new(
-            Verb::Move,
-            request("move", files, &format!("{to:?}"), company),
-        );
+        let mut plan = Plan::new(Verb::Move);
         let models = self.models(files)?;
         let targets = match to {
             Destination::Layout(layout) => self.placed(&models, layout)?,
@@ -125,10 +122,7 @@ impl Library {
             }
             .into());
         }
-        let mut plan = Plan::new(
-            Verb::Rename,
-            request("rename", &[file.to_owned()], name, company),
-        );
+        let mut plan = Plan::new(Verb::Rename);
         let models = self.models(&[file.to_owned()])?;
         let placements = models.into_iter().map(|path| Placement {
             path,
@@ -141,7 +135,7 @@ impl Library {
     /// Plans to put models, or all models in folders, into the trash.
     pub fn plan_remove(&self, files: &[String], company: Company) -> Result<Plan, Error> {
         self.recover()?;
-        let mut plan = Plan::new(Verb::Remove, request("remove", files, "", company));
+        let mut plan = Plan::new(Verb::Remove);
         let models = self.models(files)?;
         let all: BTreeSet<&String> = models.iter().collect();
         let mut taken = BTreeSet::new();
@@ -289,10 +283,6 @@ impl Library {
         let files = beside.files.iter();
         Ok(files.filter_map(|(path, _)| self.relative(path)).collect())
     }
-}
-
-fn request(verb: &str, files: &[String], rest: &str, company: Company) -> String {
-    format!("{verb} {files:?} {rest} {company:?}")
 }
 
 fn joined(folder: &str, name: &str) -> String {

@@ -76,7 +76,7 @@ impl Library {
 
     /// Plans to put orphans into the trash. Records of the catalogue are history and stay.
     pub fn plan_discard(&self, orphans: &[Orphan]) -> Plan {
-        let mut plan = Plan::new(Verb::Orphans, "orphans".to_owned());
+        let mut plan = Plan::new(Verb::Orphans);
         for orphan in orphans {
             if orphan.kind != OrphanKind::Record {
                 plan.paths.push(orphan.path.clone());

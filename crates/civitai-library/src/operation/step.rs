@@ -21,6 +21,11 @@ pub enum Step {
         /// The file.
         path: String,
     },
+    /// A file stays where it is until something else takes its place; the trash of the operation has it, too.
+    Keep {
+        /// The file.
+        path: String,
+    },
     /// A file shares the content of another one that is equal to it.
     Share {
         /// The file.
@@ -50,6 +55,7 @@ impl Step {
         match self {
             Self::Move { to: path, .. }
             | Self::Discard { path }
+            | Self::Keep { path }
             | Self::Share { path, .. }
             | Self::Part { path, .. }
             | Self::Write { path, .. } => path,
@@ -63,8 +69,6 @@ impl Step {
 pub struct Plan {
     /// What it is for.
     pub verb: Verb,
-    /// What the user asked for, which tells a repeated request from a new one.
-    pub request: String,
     /// The models it is about, by the paths they will have; those that go, by the ones they had.
     pub paths: Vec<String>,
     /// The changes, in their order.
@@ -74,10 +78,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(verb: Verb, request: String) -> Self {
+    pub(crate) fn new(verb: Verb) -> Self {
         Self {
             verb,
-            request,
             paths: Vec::new(),
             steps: Vec::new(),
             undoes: None,

@@ -33,9 +33,8 @@ impl Library {
     /// what it says stays. Each carries the others, so that nothing is lost if only it remains.
     pub fn plan_sidecars(&self, form: Form, files: &[String]) -> Result<Translation, Error> {
         self.recover()?;
-        let request = format!("sidecars {} {files:?}", form.name());
         let mut translation = Translation {
-            plan: Plan::new(Verb::Sidecars, request),
+            plan: Plan::new(Verb::Sidecars),
             unwritten: Vec::new(),
             unchanged: 0,
         };

@@ -1,27 +1,27 @@
 //! What a sync does to the disk, apart from fetching.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 
 use civitai_download::disk;
 
 use super::{Plan, Step, Sync, SyncError};
 use crate::catalogue::{Catalogue, Placed, Stamp};
 use crate::lock::Locked;
+use crate::operation::{self, Done, Verb};
 use crate::path::LibraryPath;
 
 impl Sync<'_> {
     /// Writes down what is about to be placed, takes note of what is there, moves what moves, and puts into the trash what
-    /// goes; returns where in the trash that is. What is replaced stays in its place until the new file comes. Blocks.
+    /// goes, as an operation that can be undone. What is replaced stays in its place until the new file comes. Blocks.
     pub fn prepare(
         &self,
         catalogue: &mut Catalogue,
         plan: &Plan,
-    ) -> Result<Option<PathBuf>, SyncError> {
+    ) -> Result<Option<Done>, SyncError> {
         self.note(catalogue, plan)?;
         catalogue.note_locked(plan.files())?;
-        let trash = Trash::new(&self.library.root);
         let mut gone = plan.forgotten.clone();
+        let mut farewell = operation::Plan::new(Verb::Sync);
         for step in &plan.steps {
             match step {
                 Step::Move { from, file } => {
@@ -29,18 +29,31 @@ impl Sync<'_> {
                     self.placed(catalogue, &[file])?;
                     gone.push(from.to_string());
                 }
-                Step::Replace { file } => trash.keep(&self.absolute(&file.path)?, &file.path)?,
+                Step::Replace { file } => {
+                    self.absolute(&file.path)?;
+                    let path = file.path.to_string();
+                    farewell.paths.push(path.clone());
+                    farewell.steps.push(operation::Step::Keep { path });
+                }
                 Step::Trash { path } => {
-                    trash.take(&self.absolute(path)?, path)?;
-                    gone.push(path.to_string());
+                    self.absolute(path)?;
+                    let path = path.to_string();
+                    farewell.paths.push(path.clone());
+                    gone.push(path.clone());
+                    farewell.steps.push(operation::Step::Discard { path });
                 }
                 Step::Adopt { .. } | Step::Blocked { .. } | Step::Fetch { .. } => {}
             }
         }
+        let done = if farewell.is_empty() {
+            None
+        } else {
+            Some(self.library.apply(&farewell)?)
+        };
         if !gone.is_empty() {
             catalogue.forget_placed(self.project, &gone)?;
         }
-        Ok(trash.directory.exists().then_some(trash.directory))
+        Ok(done)
     }
 
     /// Notes that files were fetched to their places. Blocks.
@@ -101,44 +114,5 @@ impl Sync<'_> {
         disk::sync_dir(disk::parent(&to))?;
         disk::sync_dir(disk::parent(&from))?;
         Ok(())
-    }
-}
-
-/// A folder of the trash, on the volume of the library.
-struct Trash {
-    directory: PathBuf,
-}
-
-impl Trash {
-    fn new(root: &Path) -> Self {
-        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ");
-        Self {
-            directory: root.join(".trash").join(format!("sync-{now}")),
-        }
-    }
-
-    /// Takes a file away.
-    fn take(&self, file: &Path, path: &LibraryPath) -> Result<(), SyncError> {
-        let to = self.place(path)?;
-        disk::rename_new(file, &to)?;
-        disk::sync_dir(disk::parent(&to))?;
-        disk::sync_dir(disk::parent(file))?;
-        Ok(())
-    }
-
-    /// Keeps a file that is about to be replaced; it stays in its place where the file system has hard links.
-    fn keep(&self, file: &Path, path: &LibraryPath) -> Result<(), SyncError> {
-        let to = self.place(path)?;
-        if fs_err::hard_link(file, &to).is_err() {
-            return self.take(file, path);
-        }
-        disk::sync_dir(disk::parent(&to))?;
-        Ok(())
-    }
-
-    fn place(&self, path: &LibraryPath) -> Result<PathBuf, SyncError> {
-        let to = self.directory.join(path);
-        disk::create_dirs(disk::parent(&to))?;
-        Ok(to)
     }
 }

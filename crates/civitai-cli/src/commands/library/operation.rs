@@ -159,7 +159,7 @@ pub(super) async fn sidecars(args: SidecarsArgs, session: &Session) -> Outcome {
     Ok(Exit::of_items(&exits))
 }
 
-/// Makes a plan and carries it out; one that was carried out just before it was asked for again is told again.
+/// Makes a plan and carries it out.
 async fn work(
     session: &Session,
     dry_run: bool,
@@ -193,12 +193,19 @@ async fn carry_out(plan: Plan, session: &Session, dry_run: bool) -> Outcome {
     let done = apply
         .await
         .unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
-    tell(&done.map_err(failure)?, printer)?;
+    let done = done.map_err(failure)?;
+    if !printer.is_json() {
+        for path in &done.paths {
+            printer.data(path)?;
+        }
+    }
+    tell(&done, printer)?;
     tell_sum(printer, files)?;
     Ok(Exit::Done)
 }
 
-fn tell(done: &Done, printer: &Printer) -> Result<(), Unwritable> {
+/// Says that an operation was done, and how it can be undone.
+pub(crate) fn tell(done: &Done, printer: &Printer) -> Result<(), Unwritable> {
     if printer.is_json() {
         let line = json!({
             "id": done.id,
@@ -207,9 +214,6 @@ fn tell(done: &Done, printer: &Printer) -> Result<(), Unwritable> {
             "undoable": done.undoable,
         });
         return printer.record("operation", &line);
-    }
-    for path in &done.paths {
-        printer.data(path)?;
     }
     printer.say(&Message::Place(Place::Done {
         id: done.id,
@@ -233,6 +237,7 @@ fn show(plan: &Plan, printer: &Printer) -> Result<(), Unwritable> {
         let (action, path, target) = match step {
             Step::Move { from, to } => ("move", from, Some(to)),
             Step::Discard { path } => ("discard", path, None),
+            Step::Keep { path } => ("keep", path, None),
             Step::Share { path, with } => ("share", path, Some(with)),
             Step::Part { path, with } => ("part", path, Some(with)),
             Step::Write { path, .. } => ("write", path, None),
@@ -360,7 +365,7 @@ fn destination(
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is a step of `map_err`")]
-pub(super) fn failure(error: Error) -> Failure {
+pub(crate) fn failure(error: Error) -> Failure {
     let failure = Failure::library(Kind::from_word(error.code()), &error);
     match error {
         Error::Missing { .. } => failure.with_hint(Hint::Library(text::Library::ScanFirst)),
