@@ -185,6 +185,35 @@ fn a_file_that_changed_is_fetched_again_and_what_it_was_can_be_had_back() {
 }
 
 #[test]
+fn what_a_lock_holds_is_moved_and_removed_by_its_project_alone() {
+    let site = Site::start();
+    let user = project(&site);
+    user.run(&["add", "1001"]).exits(0);
+    user.run(&["sync"]).exits(0);
+    user.run(&["get", "1004"]).exits(0);
+    let held = "loras/watercolour_fields.safetensors";
+    for words in [
+        &["library", "move", held, "mine/"][..],
+        &["library", "move", "loras", "mine/"],
+        &["library", "rename", held, "meadow"],
+        &["library", "remove", held],
+    ] {
+        let ran = user.run(words).exits(2);
+        assert!(ran.stderr.contains(held), "{ran:#?}");
+        assert!(ran.stderr.contains("civitai-dl remove"), "{ran:#?}");
+        assert!(user.path("models").join(held).is_file());
+    }
+    // What nobody named stays without a word.
+    user.run(&["library", "move", "--all", "--layout", "flat"])
+        .exits(0);
+    assert!(user.path("models").join(held).is_file());
+    user.run(&["sync", "--check"]).exits(0);
+    user.run(&["remove", "1001"]).exits(0);
+    user.run(&["library", "remove", held]).exits(0);
+    user.run(&["sync"]).exits(0);
+}
+
+#[test]
 fn a_policy_refuses_with_its_reason_before_anything_is_fetched() {
     let site = Site::start();
     let user = project(&site);

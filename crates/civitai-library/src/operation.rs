@@ -76,6 +76,14 @@ pub enum Error {
         /// The name it was to get.
         name: String,
     },
+    /// The lock of a project says where the file belongs: the next sync would bring it back.
+    #[error("{path} stands in the lock of {}", project.display())]
+    Held {
+        /// The file.
+        path: String,
+        /// The directory of the project.
+        project: PathBuf,
+    },
     /// The disk refused.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -138,6 +146,7 @@ impl Error {
         match self {
             Self::Catalogue(error) => error.code(),
             Self::Extension { .. }
+            | Self::Held { .. }
             | Self::NotUndoable { .. }
             | Self::Outside { .. }
             | Self::Path(_)

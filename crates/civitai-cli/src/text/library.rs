@@ -86,6 +86,7 @@ pub(crate) enum Library {
         kept: Option<PathBuf>,
     },
     ScanFirst,
+    TellProject,
     UndoLast,
     Scanned {
         files: usize,
@@ -235,6 +236,10 @@ impl Library {
             }
             Self::RestoreBackup => {
                 "`civitai-dl library restore` goes back to a backup, and keeps the damaged file"
+                    .to_owned()
+            }
+            Self::TellProject => {
+                "`civitai-dl add LINK --path PATH` there says where it belongs, `civitai-dl remove LINK` that nobody wants it; then `civitai-dl sync`"
                     .to_owned()
             }
             Self::UndoLast => {
@@ -417,6 +422,10 @@ impl Library {
             }
             Self::RestoreBackup => {
                 "`civitai-dl library restore` でバックアップに戻せます (破損したファイルは残ります)"
+                    .to_owned()
+            }
+            Self::TellProject => {
+                "そのプロジェクトで `civitai-dl add LINK --path PATH` は置き場所を変え、`civitai-dl remove LINK` は不要にします。その後 `civitai-dl sync`"
                     .to_owned()
             }
             Self::UndoLast => {

@@ -1,7 +1,7 @@
 //! What the locks of projects have placed.
 
-use std::collections::HashSet;
-use std::path::Path;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Row, params};
 
@@ -44,6 +44,21 @@ impl Catalogue {
                 row.get(0)
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// The paths that projects have placed in this library, by their directories. What was there before is not theirs.
+    pub(crate) fn placed_by_all(&self) -> Result<HashMap<PathBuf, HashSet<String>>, Error> {
+        self.read(|connection| {
+            let mut select = connection
+                .prepare_cached("SELECT project, path FROM placed WHERE root = ?1 AND NOT found")?;
+            let mut rows = select.query([self.root_number()])?;
+            let mut placed: HashMap<_, HashSet<_>> = HashMap::new();
+            while let Some(row) = rows.next()? {
+                let project = PathBuf::from(row.get::<_, String>(0)?);
+                placed.entry(project).or_default().insert(row.get(1)?);
+            }
+            Ok(placed)
         })
     }
 

@@ -1,6 +1,7 @@
 //! Plans that give files other paths.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
 
 use civitai_security::FileName;
 
@@ -9,6 +10,7 @@ use crate::catalogue::Catalogue;
 use crate::layout::Layout;
 use crate::library::Library;
 use crate::path::{InvalidPath, LibraryPath};
+use crate::project::Project;
 use crate::scan::walk;
 use crate::sidecar::Beside;
 
@@ -61,7 +63,12 @@ impl Library {
     ) -> Result<Plan, Error> {
         self.recover()?;
         let mut plan = Plan::new(Verb::Move);
-        let models = self.models(files)?;
+        let mut models = self.models(files)?;
+        if files.is_empty() {
+            // Nobody named them.
+            let held = self.held()?;
+            models.retain(|model| !held.contains_key(model));
+        }
         let targets = match to {
             Destination::Layout(layout) => self.placed(&models, layout)?,
             Destination::Path(path) => match models.as_slice() {
@@ -138,6 +145,7 @@ impl Library {
         let mut plan = Plan::new(Verb::Remove);
         let models = self.models(files)?;
         let all: BTreeSet<&String> = models.iter().collect();
+        self.require_free(&all)?;
         let mut taken = BTreeSet::new();
         for model in &models {
             plan.steps.push(Step::Discard {
@@ -151,6 +159,42 @@ impl Library {
         }
         plan.paths = models;
         Ok(plan)
+    }
+
+    fn require_free(&self, models: &BTreeSet<&String>) -> Result<(), Error> {
+        let held = self.held()?;
+        for model in models {
+            if let Some(project) = held.get(*model) {
+                return Err(Error::Held {
+                    path: (*model).clone(),
+                    project: project.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What locks placed and still name, with the project of each. A lock that cannot be read may name all it has placed,
+    /// and one that is gone names nothing.
+    fn held(&self) -> Result<HashMap<String, PathBuf>, Error> {
+        let Some(catalogue) = self.catalogue_if_there()? else {
+            return Ok(HashMap::new());
+        };
+        let mut held = HashMap::new();
+        for (directory, mut placed) in catalogue.placed_by_all()? {
+            let project = Project { directory };
+            if let Ok(lock) = project.lock() {
+                let files = lock.files().iter();
+                let named: HashSet<&str> = files.map(|file| file.path.as_str()).collect();
+                placed.retain(|path| named.contains(path.as_str()));
+            }
+            held.extend(
+                placed
+                    .into_iter()
+                    .map(|path| (path, project.directory.clone())),
+            );
+        }
+        Ok(held)
     }
 
     /// The models that are named, and those in folders that are; no name means all.
@@ -230,6 +274,7 @@ impl Library {
             .filter(|placement| placement.path != placement.target)
             .map(|placement| &placement.path)
             .collect();
+        self.require_free(&all)?;
         let mut seen = BTreeSet::new();
         for Placement { path, target } in placements {
             if path == target {

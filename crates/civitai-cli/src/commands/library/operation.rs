@@ -368,6 +368,7 @@ fn destination(
 pub(crate) fn failure(error: Error) -> Failure {
     let failure = Failure::library(Kind::from_word(error.code()), &error);
     match error {
+        Error::Held { .. } => failure.with_hint(Hint::Library(text::Library::TellProject)),
         Error::Missing { .. } => failure.with_hint(Hint::Library(text::Library::ScanFirst)),
         Error::Unknown { .. } => failure.with_hint(Hint::Library(text::Library::UndoLast)),
         _ => failure,
