@@ -56,8 +56,9 @@ impl Draft {
         &self.wants
     }
 
-    /// Puts a wish behind the others, or in the place of the one at `instead`. `title` is remarked beside a new link, for
-    /// people.
+    /// Puts a wish among the others, or in the place of the one at `instead`. Where they are sorted by their links they
+    /// stay so, and two branches that add different ones merge; else it stands behind them. `title` is remarked beside a
+    /// new link, for people.
     pub fn put(&mut self, want: Want, instead: Option<usize>, title: &str) -> Change {
         match instead {
             Some(index) if self.wants[index] == want => Change::None,
@@ -72,9 +73,15 @@ impl Draft {
                 let mut table = Table::new();
                 rewrite(&mut table, &want);
                 remark(&mut table, title);
-                self.take_trailing(&mut table);
-                self.tables().push(table);
-                self.wants.push(want);
+                let place = self.place_of(&want);
+                if place == self.wants.len() {
+                    self.take_trailing(&mut table);
+                }
+                let tables = self.tables();
+                let mut all: Vec<Table> = std::mem::take(tables).into_iter().collect();
+                all.insert(place, table);
+                tables.extend(all);
+                self.wants.insert(place, want);
                 Change::Added
             }
         }
@@ -116,6 +123,16 @@ impl Draft {
         disk::replace(&self.path, text.as_bytes())
     }
 
+    fn place_of(&self, new: &Want) -> usize {
+        let links = || self.wants.iter().map(|want| natural(&want.link));
+        if links().is_sorted() {
+            let new = natural(&new.link);
+            links().take_while(|link| *link <= new).count()
+        } else {
+            self.wants.len()
+        }
+    }
+
     fn tables(&mut self) -> &mut ArrayOfTables {
         let item = self.document.entry("model");
         let item = item.or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
@@ -145,6 +162,22 @@ impl Draft {
             self.document.set_trailing(joined);
         }
     }
+}
+
+/// A text in the order that people give texts with numbers in them: each number by its value, which its length tells first.
+fn natural(text: &str) -> Vec<(usize, &str)> {
+    let is_digit = |letter: char| letter.is_ascii_digit();
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_digit) {
+        let (words, number) = rest.split_at(start);
+        let end = number.find(|letter| !is_digit(letter));
+        let (digits, behind) = number.split_at(end.unwrap_or(number.len()));
+        parts.extend([(0, words), (digits.len(), digits)]);
+        rest = behind;
+    }
+    parts.push((0, rest));
+    parts
 }
 
 /// Makes a table say what a wish says, touching nothing that says it already.
@@ -270,6 +303,25 @@ pickle = \"refuse\"
             &format!("link = \"model:2\"\n{new}"),
         );
         assert_eq!(draft.text(), expected);
+    }
+
+    #[test]
+    fn sorted_wishes_stay_sorted_and_others_in_their_order() {
+        let of = |ids: &[u32]| {
+            let blocks = ids.iter();
+            let blocks = blocks.map(|id| format!("\n[[model]]\nlink = \"model:{id}\"\n"));
+            format!("[policy]\n{}", blocks.collect::<String>())
+        };
+        let with_7 = |ids: &[u32]| {
+            let mut draft = draft(&of(ids));
+            draft.put(Want::new("model:7"), None, "");
+            let read = super::tests::draft(&draft.text());
+            assert_eq!(read.wants(), draft.wants());
+            draft.text()
+        };
+        assert_eq!(with_7(&[1, 12]), of(&[1, 7, 12]));
+        assert_eq!(with_7(&[12, 30]), of(&[7, 12, 30]));
+        assert_eq!(with_7(&[12, 1]), of(&[12, 1, 7]));
     }
 
     #[test]

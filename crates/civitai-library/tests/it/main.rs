@@ -1,5 +1,6 @@
 //! The library crate, through what it promises.
 
+mod branch;
 mod catalogue;
 mod identify;
 mod keep;
