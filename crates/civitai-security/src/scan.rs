@@ -38,6 +38,7 @@ mod protobuf;
 mod report;
 mod rule;
 mod safetensors;
+mod sentencepiece;
 mod sevenz;
 mod tar;
 mod text;
@@ -65,22 +66,29 @@ pub fn scan(path: &Path, limits: &Limits) -> Report {
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     match open(path) {
-        Ok(file) => scan_reader(&name, file, limits),
-        Err(error) => Report::of(Finding::new(&rule::IO_ERROR, 0, error.to_string())),
+        Ok(mut file) => judge(
+            Input::new(&name, &mut file).map(|input| input.of_file(path)),
+            limits,
+        ),
+        Err(error) => judge(Err(error), limits),
     }
 }
 
 /// Scans what a reader holds, from its first byte to its last; `name` is the file's name.
 pub fn scan_reader(name: &str, mut source: impl Read + Seek, limits: &Limits) -> Report {
-    match Input::new(name, &mut source) {
-        Ok(mut input) => Scan::new(limits, input.len()).run(&mut input),
-        Err(error) => Report::of(Finding::new(&rule::IO_ERROR, 0, error.to_string())),
-    }
+    judge(Input::new(name, &mut source), limits)
 }
 
 /// Scans bytes in memory; `name` is the name of the file that they would be.
 pub fn scan_bytes(name: &str, bytes: &[u8], limits: &Limits) -> Report {
     scan_reader(name, io::Cursor::new(bytes), limits)
+}
+
+fn judge(input: io::Result<Input<'_>>, limits: &Limits) -> Report {
+    match input {
+        Ok(mut input) => Scan::new(limits, input.len()).run(&mut input),
+        Err(error) => Report::of(Finding::new(&rule::IO_ERROR, 0, error.to_string())),
+    }
 }
 
 /// Opens a regular file: a pipe would block, and a device has no end.

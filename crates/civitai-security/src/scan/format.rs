@@ -3,7 +3,8 @@ use std::io;
 use super::frame::{Scan, Stop};
 use super::input::Input;
 use super::{
-    compress, config, gguf, hdf5, npy, onnx, other, pickle, safetensors, sevenz, tar, text, zip,
+    compress, config, gguf, hdf5, npy, onnx, other, pickle, safetensors, sentencepiece, sevenz,
+    tar, text, zip,
 };
 
 /// A way to read bytes.
@@ -54,6 +55,7 @@ pub(super) static FORMATS: &[Format] = &[
     gguf::FORMAT,
     onnx::FORMAT,
     hdf5::FORMAT,
+    sentencepiece::FORMAT,
     config::FORMAT,
     text::FORMAT,
     other::FORMAT,

@@ -1,4 +1,5 @@
 use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 /// Bytes that a format reads: a file, a member that lies in it unpacked, or what came out of a stream.
 ///
@@ -10,6 +11,7 @@ pub(super) struct Input<'a> {
     position: u64,
     name: String,
     head: Option<Vec<u8>>,
+    path: Option<PathBuf>,
 }
 
 /// The bytes that [`Input::head`] gives at most.
@@ -25,7 +27,20 @@ impl<'a> Input<'a> {
             position: 0,
             name: name.to_owned(),
             head: None,
+            path: None,
         })
+    }
+
+    /// The same bytes, known to be the whole of a file on the disk.
+    #[must_use]
+    pub(super) fn of_file(mut self, path: &Path) -> Self {
+        self.path = Some(path.to_owned());
+        self
+    }
+
+    /// The file on the disk that this is the whole of, if it is one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -76,6 +91,7 @@ impl<'a> Input<'a> {
             position: 0,
             name: self.name.clone(),
             head: None,
+            path: None,
             source: self.source,
         }
     }

@@ -7,7 +7,9 @@
 mod schema;
 mod tensor;
 
+use std::collections::HashSet;
 use std::io;
+use std::path::{Path, PathBuf};
 
 use super::format::{Format, Match};
 use super::frame::{Scan, Stop};
@@ -27,6 +29,9 @@ rule_table! { "ONNX":
     ONNX_EXTERNAL_PATH = "onnx_external_path", Malicious,
         "the bytes of a tensor are taken from a place outside of the model's folder",
         "CVE-2024-27318, CVE-2025-51480, CVE-2024-5187";
+    ONNX_EXTERNAL_LINK = "onnx_external_link", Malicious,
+        "the file with the bytes of a tensor is a link to a place outside of the model's folder",
+        "CVE-2026-27489";
     ONNX_EXTERNAL_ATTRIBUTE = "onnx_external_attribute", Malicious,
         "a key of external data sets an attribute of the loader's own object", "CVE-2026-34445";
     ONNX_EXTERNAL_KEY = "onnx_external_key", Malformed,
@@ -39,6 +44,8 @@ rule_table! { "ONNX":
         "the size of a tensor is negative, overflows, or is not that of its bytes", "onnx.checker";
     ONNX_DTYPE = "onnx_dtype", Unscannable,
         "a tensor is of a type that the scanner does not know", "onnx.proto: DataType";
+    ONNX_LIMIT = "onnx_limit", Unscannable,
+        "the tensors lie in more files than the scanner looks for", "fail closed";
     ONNX_PYTHON = "onnx_python", Malicious,
         "an operator runs Python code", "ONNX Runtime: PythonOp, PyOp";
 }
@@ -88,7 +95,10 @@ fn looks_like_model(wire: &mut Wire<'_, '_>, end: u64) -> Result<bool, WireFault
 fn scan(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
     let end = input.len();
     let nesting = scan.limits().nesting;
+    let folders = input.path().map(folders).unwrap_or_default();
     let mut walk = Walk {
+        folders,
+        locations: HashSet::new(),
         wire: Wire::new(input)?,
         scan,
         nesting,
@@ -101,6 +111,26 @@ struct Walk<'s, 'l, 'r, 'a> {
     wire: Wire<'r, 'a>,
     scan: &'s mut Scan<'l>,
     nesting: usize,
+    /// Where the model is, where it was opened and where it lies if that was a link; empty unless it is
+    /// a file on the disk.
+    folders: Vec<PathBuf>,
+    /// The files that tensors were found to lie in.
+    locations: HashSet<String>,
+}
+
+fn folders(path: &Path) -> Vec<PathBuf> {
+    let beside = path.parent().map(|folder| {
+        if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        }
+    });
+    let beside = beside.and_then(|folder| fs_err::canonicalize(folder).ok());
+    let linked = fs_err::canonicalize(path)
+        .ok()
+        .and_then(|path| path.parent().map(Path::to_owned));
+    beside.into_iter().chain(linked).collect()
 }
 
 impl Walk<'_, '_, '_, '_> {

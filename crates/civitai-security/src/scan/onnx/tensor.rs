@@ -1,7 +1,7 @@
 use super::schema::Message;
 use super::{
-    ONNX_DTYPE, ONNX_EXTERNAL_ATTRIBUTE, ONNX_EXTERNAL_KEY, ONNX_EXTERNAL_PATH,
-    ONNX_EXTERNAL_RANGE, ONNX_TENSOR, ONNX_WIRE, TEXT_BYTES, Walk,
+    ONNX_DTYPE, ONNX_EXTERNAL_ATTRIBUTE, ONNX_EXTERNAL_KEY, ONNX_EXTERNAL_LINK, ONNX_EXTERNAL_PATH,
+    ONNX_EXTERNAL_RANGE, ONNX_LIMIT, ONNX_TENSOR, ONNX_WIRE, TEXT_BYTES, Walk,
 };
 use crate::scan::frame::Stop;
 use crate::scan::protobuf::Value;
@@ -180,6 +180,15 @@ impl Walk<'_, '_, '_, '_> {
         }
     }
 
+    /// Whether there is a file at the place, and links lead out of the folder to it.
+    fn is_linked_away(&self, location: &str) -> bool {
+        let Some(folder) = self.folders.first() else {
+            return false;
+        };
+        fs_err::canonicalize(folder.join(location))
+            .is_ok_and(|file| !self.folders.iter().any(|folder| file.starts_with(folder)))
+    }
+
     fn judge_location(&mut self, at: u64, name: &str, location: &str) {
         if location.trim().is_empty() {
             let detail = format!("{name} has an empty location");
@@ -187,6 +196,12 @@ impl Walk<'_, '_, '_, '_> {
         } else if leaves_folder(location) {
             self.scan
                 .find(&ONNX_EXTERNAL_PATH, at, format!("{name}: {location}"));
+        } else if self.locations.len() == LOCATIONS {
+            let detail = format!("more than {LOCATIONS} files");
+            self.scan.find(&ONNX_LIMIT, at, detail);
+        } else if self.locations.insert(location.to_owned()) && self.is_linked_away(location) {
+            self.scan
+                .find(&ONNX_EXTERNAL_LINK, at, format!("{name}: {location}"));
         }
     }
 }
@@ -219,6 +234,8 @@ const DATA_LOCATION: u64 = 14;
 const EXTERNAL: u64 = 1;
 const UNDEFINED: u64 = 0;
 const STRING: u64 = 8;
+/// Files that are looked for; the largest models have one a tensor.
+const LOCATIONS: usize = 1 << 16;
 /// Five keys are known; more are of packed weights.
 const ENTRIES: usize = 64;
 /// Keys with which ONNX Runtime keeps weights that it packed.

@@ -132,6 +132,51 @@ fn external_data_stays_in_the_folder_of_the_model() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn external_data_is_not_reached_over_links() {
+    use std::os::unix::fs::symlink;
+
+    let limits = civitai_security::scan::Limits::default();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (inside, outside) = (folder.path().join("in"), folder.path().join("out"));
+    fs_err::create_dir(&inside).expect("a folder");
+    fs_err::create_dir(&outside).expect("a folder");
+    fs_err::write(outside.join("weights"), [0; 16]).expect("a file");
+    fs_err::write(inside.join("weights"), [0; 16]).expect("a file");
+    let model = inside.join("model.onnx");
+    let verdict = |location: &str| {
+        fs_err::write(
+            &model,
+            initializer(&external(&[entry("location", location)])),
+        )
+        .expect("a file");
+        civitai_security::scan::scan(&model, &limits).verdict
+    };
+    symlink("../out/weights", inside.join("away")).expect("a link");
+    symlink("weights", inside.join("near")).expect("a link");
+    symlink("../out", inside.join("folder")).expect("a link");
+    assert_eq!(verdict("weights"), Verdict::Clean);
+    assert_eq!(verdict("near"), Verdict::Clean);
+    assert_eq!(verdict("not-there"), Verdict::Clean);
+    assert_eq!(verdict("away"), Verdict::Malicious);
+    assert_eq!(verdict("folder/weights"), Verdict::Malicious);
+
+    // A cache that keeps model and data under other names, and links to both.
+    let cached = folder.path().join("cached.onnx");
+    fs_err::write(
+        outside.join("blob"),
+        initializer(&external(&[entry("location", "data")])),
+    )
+    .expect("a file");
+    symlink("out/blob", &cached).expect("a link");
+    symlink("out/weights", folder.path().join("data")).expect("a link");
+    assert_eq!(
+        civitai_security::scan::scan(&cached, &limits).verdict,
+        Verdict::Clean
+    );
+}
+
 #[test]
 fn finds_external_data_wherever_a_tensor_can_be() {
     let tensor = external(&[entry("location", "../w")]);
