@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) patience: Patience,
     /// Bytes taken from the network, wanted or not.
     pub(crate) fetched: AtomicU64,
+    /// Nanoseconds that connections waited until what they brought was written and their turn to be hashed.
+    pub(crate) held_up: AtomicU64,
     /// A body went beyond its announced end.
     pub(crate) surplus: AtomicBool,
     /// A connection learnt something that may allow more of them, or nothing is left to write and to hash.
@@ -52,6 +54,10 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn plan(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn held_up(&self) -> Duration {
+        Duration::from_nanos(self.held_up.load(Ordering::Relaxed))
     }
 }
 

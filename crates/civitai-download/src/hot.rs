@@ -62,6 +62,7 @@ impl Steering {
             running: self.control.wanted(),
             starved: false,
             round_trip: Duration::from_millis(20),
+            held_up: Duration::ZERO,
         });
         self.control.wanted()
     }

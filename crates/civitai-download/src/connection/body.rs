@@ -55,7 +55,7 @@ impl Body {
         self.note_surplus(shared, self.response.content_length().unwrap_or(0));
         let ended = self.receive(shared, task).await;
         self.write(shared).await?;
-        self.wait().await?;
+        self.wait(shared).await?;
         ended
     }
 
@@ -86,7 +86,7 @@ impl Body {
             if self.buffered >= Intake::batch_len(connections) {
                 self.write(shared).await?;
                 if connections > MOST_AHEAD {
-                    self.wait().await?;
+                    self.wait(shared).await?;
                 }
                 self.refuse_endless(shared)?;
             }
@@ -138,7 +138,7 @@ impl Body {
 
     /// Hands over what is buffered, once the batch before is taken care of.
     async fn write(&mut self, shared: &Arc<Shared>) -> Result<(), Error> {
-        self.wait().await?;
+        self.wait(shared).await?;
         if self.buffered > 0 {
             let (offset, chunks) = (self.offset, std::mem::take(&mut self.buffer));
             self.offset += std::mem::take(&mut self.buffered);
@@ -148,11 +148,15 @@ impl Body {
     }
 
     /// Waits until what was handed over is written.
-    async fn wait(&mut self) -> Result<(), Error> {
-        match self.receipt.take() {
-            Some(receipt) => receipt.await.expect("a thread panicked while writing"),
-            None => Ok(()),
-        }
+    async fn wait(&mut self, shared: &Shared) -> Result<(), Error> {
+        let Some(receipt) = self.receipt.take() else {
+            return Ok(());
+        };
+        let since = Instant::now();
+        let written = receipt.await.expect("a thread panicked while writing");
+        let waited = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        shared.held_up.fetch_add(waited, Ordering::Relaxed);
+        written
     }
 }
 

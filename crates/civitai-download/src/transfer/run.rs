@@ -115,6 +115,7 @@ impl<'a> Run<'a> {
             limit: transfer.limit.clone(),
             patience: transfer.patience.clone(),
             fetched: AtomicU64::new(0),
+            held_up: AtomicU64::new(0),
             surplus: AtomicBool::new(false),
             opened: Notify::new(),
             events: transfer.events.clone(),

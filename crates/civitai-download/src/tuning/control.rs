@@ -18,6 +18,8 @@ pub(crate) struct Measure {
     pub(crate) starved: bool,
     /// The round trip, as far as requests have shown it.
     pub(crate) round_trip: Duration,
+    /// How long connections, all together, waited until this side had taken what they brought.
+    pub(crate) held_up: Duration,
 }
 
 /// Decides how many connections a transfer uses, from what that brought so far.
@@ -50,6 +52,15 @@ pub(crate) struct Control {
 struct Mark {
     at: Duration,
     arrived: u64,
+    held_up: Duration,
+}
+
+/// What a window shows.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    rate: f64,
+    /// The disk or the processor is the limit, not the link.
+    held_up: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -173,16 +184,25 @@ impl Control {
             self.window = None;
             return;
         }
-        let Some(rate) = self.close_window(&now) else {
+        let Some(Seen { rate, held_up }) = self.close_window(&now) else {
             return;
         };
         match self.phase {
+            Phase::Settling(series) if held_up => self.rest(now.at, series.with(rate)),
+            Phase::Trial(trial) if held_up && self.level > trial.from => {
+                self.set(trial.from, now.at);
+                self.rest(now.at, Series::of(trial.base));
+            }
             Phase::Settling(series) => self.settle(series, rate, now.at),
             Phase::Trial(trial) if self.level > trial.from => {
                 self.judge_more(trial, rate, &now);
             }
             Phase::Trial(trial) => self.judge_fewer(trial, rate, now.at),
-            Phase::Holding { until, series } => self.keep(until, series, rate, now.at),
+            Phase::Holding { until, series } => {
+                // More of them would only wait.
+                self.tight &= !held_up;
+                self.keep(until, series, rate, now.at);
+            }
         }
     }
 
@@ -200,11 +220,12 @@ impl Control {
         there || waited >= patience
     }
 
-    /// The rate over the window, if it ends now.
-    fn close_window(&mut self, now: &Measure) -> Option<f64> {
+    /// What the window shows, if it ends now.
+    fn close_window(&mut self, now: &Measure) -> Option<Seen> {
         let mark = Mark {
             at: now.at,
             arrived: now.arrived,
+            held_up: now.held_up,
         };
         let began = *self.window.get_or_insert(mark);
         self.there.get_or_insert(now.at);
@@ -214,10 +235,11 @@ impl Control {
             return None;
         }
         self.window = Some(mark);
-        Some(super::rate(
-            now.arrived.saturating_sub(began.arrived),
-            length,
-        ))
+        let held_up = now.held_up.saturating_sub(began.held_up).as_secs_f64();
+        Some(Seen {
+            rate: super::rate(now.arrived.saturating_sub(began.arrived), length),
+            held_up: held_up >= HELD_UP * length.as_secs_f64() * ratio(now.running.max(1), 1),
+        })
     }
 
     fn settle(&mut self, series: Series, rate: f64, at: Duration) {
@@ -391,6 +413,8 @@ const FLAT: f64 = 0.03;
 const LEAST: usize = 2;
 /// Above each of these, one window more is averaged.
 const NOISE_STEPS: [f64; 4] = [0.05, 0.1, 0.15, 0.2];
+/// Connections that wait so much of their time for this side bring no more by being more.
+const HELD_UP: f64 = 0.5;
 /// A trial of fewer connections ends at once when it costs more than this.
 const FAR_BELOW: f64 = 0.85;
 /// However much the rate varies, half as much again is a gain.

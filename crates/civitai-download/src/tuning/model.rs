@@ -87,6 +87,7 @@ fn play(link: impl Fn(f64) -> Link, bytes: f64, mut wanted: impl FnMut(Measure) 
             running: ages.iter().filter(opened).count(),
             starved: false,
             round_trip: Duration::from_secs_f64(link.round_trip),
+            held_up: Duration::ZERO,
         });
         leaving.resize(ages.len().saturating_sub(level), at + 0.5);
         while leaving.first().is_some_and(|end| *end <= at) {
@@ -323,6 +324,37 @@ fn where_requests_break_no_more_are_made() {
     assert_eq!(control.wanted(), 4);
 }
 
+/// The levels of a minute on a link of 100 MB/s where connections wait for the disk for such a share of their time.
+fn levels_before_a_disk(waiting: f64) -> Vec<usize> {
+    let mut control = Control::new(Mode::Adaptive, 4, usize::MAX);
+    let mut held_up = Duration::ZERO;
+    let levels = (0..600).map(|tick| {
+        let running = control.wanted();
+        held_up += Duration::from_secs_f64(
+            waiting * 0.1 * f64::from(u32::try_from(running).expect("few")),
+        );
+        control.observe(Measure {
+            at: Duration::from_millis(tick * 100),
+            // The disk takes more for a while whenever there are more connections, as caches do.
+            arrived: tick * 10_000_000 + u64::try_from(running).expect("few") * 10_000_000,
+            running,
+            starved: false,
+            round_trip: Duration::from_millis(10),
+            held_up,
+        });
+        running
+    });
+    levels.collect()
+}
+
+#[test]
+fn a_slow_disk_is_no_reason_for_more_connections() {
+    let levels = levels_before_a_disk(0.9);
+    assert!(levels.iter().all(|level| *level <= 4), "{levels:?}");
+    assert_eq!(levels.last(), Some(&2), "fewer do as well");
+    assert!(levels_before_a_disk(0.1).iter().any(|level| *level > 4));
+}
+
 #[test]
 fn an_end_without_work_teaches_nothing() {
     let mut control = Control::new(Mode::Adaptive, 4, usize::MAX);
@@ -333,6 +365,7 @@ fn an_end_without_work_teaches_nothing() {
             running: 4,
             starved: true,
             round_trip: Duration::from_millis(10),
+            held_up: Duration::ZERO,
         });
     }
     assert_eq!(
