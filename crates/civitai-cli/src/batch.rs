@@ -431,6 +431,7 @@ impl<'a> Batch<'a> {
         let pinned = wanted.pinned.as_ref();
         let target =
             Target::new(path, wanted.identity.clone()).with_expected(wanted.expected.clone());
+        let storage = storage.with_hosts(self.guard.hosts().clone());
         let transfer = Transfer::new(storage, Arc::clone(&wanted.source), target)
             .digests(self.rules.digests)
             .mode(mode)

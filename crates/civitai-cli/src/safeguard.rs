@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use civitai_download::jobs::{Error, Jobs};
-use civitai_download::{Fetched, How};
+use civitai_download::{Fetched, Hosts, How};
 use civitai_reliability::Failsafe;
 use civitai_reliability::failsafe::{Course, Ended, Limits, Outcome, Requests, Taken};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -23,6 +23,7 @@ pub(crate) struct Safeguard {
     directory: std::path::PathBuf,
     printer: Arc<Printer>,
     state: Mutex<State>,
+    hosts: Hosts,
     /// Shared by files on the fast path; a file on the safe one has it alone.
     lanes: RwLock<()>,
 }
@@ -73,13 +74,14 @@ impl Safeguard {
     pub(crate) fn new(session: &Session) -> Self {
         let directory = session.settings.data_dir.clone();
         let read = || -> Result<_, Error> {
-            let jobs = Jobs::open_if_there(&directory)?;
-            jobs.map(|jobs| jobs.failsafe(Limits::default()))
-                .transpose()
+            let Some(jobs) = Jobs::open_if_there(&directory)? else {
+                return Ok(Default::default());
+            };
+            Ok((jobs.failsafe(Limits::default())?, jobs.hosts()?))
         };
-        let failsafe = read().unwrap_or_else(|error| {
+        let (failsafe, hosts) = read().unwrap_or_else(|error| {
             tracing::info!(%error, "the last hour is not known");
-            None
+            Default::default()
         });
         Self {
             is_forced: session.settings.force_sync,
@@ -87,13 +89,19 @@ impl Safeguard {
             directory,
             printer: Arc::clone(&session.printer),
             state: Mutex::new(State {
-                failsafe: failsafe.unwrap_or_default(),
+                failsafe,
                 new: Vec::new(),
                 kept: Instant::now(),
                 last: Way::Experimental,
             }),
+            hosts,
             lanes: RwLock::new(()),
         }
+    }
+
+    /// What is known of storage servers.
+    pub(crate) fn hosts(&self) -> &Hosts {
+        &self.hosts
     }
 
     /// Waits for room on the path that is to be taken now.
@@ -173,8 +181,12 @@ impl Safeguard {
         if new.is_empty() {
             return;
         }
-        let directory = self.directory.clone();
-        let write = move || Jobs::open(&directory)?.remember(Limits::default(), &new);
+        let (directory, hosts) = (self.directory.clone(), self.hosts.clone());
+        let write = move || {
+            let mut jobs = Jobs::open(&directory)?;
+            jobs.remember_hosts(&hosts)?;
+            jobs.remember(Limits::default(), &new)
+        };
         match tokio::task::spawn_blocking(write).await {
             Ok(Ok(failsafe)) => {
                 let mut state = self.state();

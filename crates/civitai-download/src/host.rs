@@ -1,18 +1,20 @@
 //! What was learnt of storage servers, so that the next file need not learn it again.
 //!
-//! Kept in memory by a [`Storage`](crate::Storage) and its clones, per origin (scheme, host, port), and forgotten after
-//! a while: servers change, and so does the way to them.
+//! Kept by a [`Storage`](crate::Storage) and its clones, or by whoever gives them the same [`Hosts`], per origin (scheme,
+//! host, port), and forgotten after a while: servers change, and so does the way to them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
-use url::Origin;
+use url::{Origin, Url};
 
-/// The servers that were visited.
+/// What was learnt of servers: how many connections one bears, how many pay, whether it knows ranges.
+///
+/// Clones are one memory. [`Jobs::hosts`](crate::jobs::Jobs::hosts) brings what earlier runs learnt.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Hosts(Arc<Mutex<HashMap<Origin, Host>>>);
+pub struct Hosts(Arc<Mutex<HashMap<Origin, Host>>>);
 
 #[derive(Debug, Default)]
 struct Host {
@@ -37,6 +39,18 @@ impl<T: Copy> Lesson<T> {
         Self { what, until }
     }
 
+    /// For another process, whose clock is not ours.
+    fn written(self) -> Option<(T, SystemTime)> {
+        let left = self.until.checked_duration_since(Instant::now())?;
+        (!left.is_zero()).then(|| (self.what, SystemTime::now() + left))
+    }
+
+    /// The reverse, believed no longer than if it were new: somebody may have set the clock.
+    fn read((what, until): (T, SystemTime), lasts: Duration) -> Option<Self> {
+        let left = until.duration_since(SystemTime::now()).ok()?;
+        Some(Self::new(what, left.min(lasts)))
+    }
+
     fn recall(lesson: Option<Self>) -> Option<T> {
         lesson
             .filter(|lesson| Instant::now() < lesson.until)
@@ -50,10 +64,25 @@ impl Host {
     }
 
     fn knows_nothing(&self) -> bool {
-        Lesson::recall(self.limit).is_none()
-            && Lesson::recall(self.whole).is_none()
-            && Lesson::recall(self.level).is_none()
+        self.known().is_none()
     }
+
+    fn known(&self) -> Option<Known> {
+        let known = Known {
+            limit: self.limit.and_then(Lesson::written),
+            whole: self.whole.and_then(Lesson::written),
+            level: self.level.and_then(Lesson::written),
+        };
+        (known != Known::default()).then_some(known)
+    }
+}
+
+/// What is still believed of a server, and until when.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) limit: Option<(usize, SystemTime)>,
+    pub(crate) whole: Option<((), SystemTime)>,
+    pub(crate) level: Option<(usize, SystemTime)>,
 }
 
 impl Hosts {
@@ -73,6 +102,35 @@ impl Hosts {
             origin,
             connections: 0,
         }
+    }
+
+    /// What is believed now, by the origins' addresses.
+    pub(crate) fn known(&self) -> Vec<(String, Known)> {
+        let hosts = self.lock();
+        let known = hosts
+            .iter()
+            .filter_map(|(origin, host)| Some((origin.ascii_serialization(), host.known()?)));
+        known.collect()
+    }
+
+    /// Believes what another process did. What was learnt here stands.
+    pub(crate) fn learn(&self, address: &str, known: Known) {
+        let Ok(url) = Url::parse(address) else { return };
+        let mut hosts = self.lock();
+        if hosts.len() >= MAX_HOSTS {
+            return;
+        }
+        let host = hosts.entry(url.origin()).or_default();
+        let recall = |lesson: (usize, SystemTime), lasts| Lesson::read(lesson, lasts);
+        host.limit = host
+            .limit
+            .or(known.limit.and_then(|it| recall(it, LIMIT_LASTS)));
+        host.level = host
+            .level
+            .or(known.level.and_then(|it| recall(it, LEVEL_LASTS)));
+        host.whole = host
+            .whole
+            .or(known.whole.and_then(|it| Lesson::read(it, WHOLE_LASTS)));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Origin, Host>> {
@@ -165,8 +223,6 @@ const LEVEL_LASTS: Duration = Duration::from_mins(10);
 
 #[cfg(test)]
 mod tests {
-    use url::Url;
-
     use super::*;
 
     fn origin(url: &str) -> Origin {
@@ -209,6 +265,27 @@ mod tests {
         assert_eq!((visit.start(), other.start()), (Some(8), Some(8)));
         tokio::time::advance(WHOLE_LASTS).await;
         assert_eq!((visit.start(), visit.sends_whole_files()), (None, false));
+    }
+
+    #[tokio::test]
+    async fn another_process_believes_it_as_long() {
+        let (here, there) = (Hosts::default(), Hosts::default());
+        let visit = here.visit(origin("https://storage.example/a"));
+        visit.note_level(16);
+        here.visit(origin("https://other.example/")).share(4);
+        let known = here.known();
+        assert_eq!(known.len(), 1, "of the other nothing is known: {known:?}");
+        let (address, mut lessons) = known[0].clone();
+        lessons.level = Some((16, SystemTime::now() + Duration::from_hours(9)));
+        there.learn(&address, lessons);
+        let visit = there.visit(origin("https://storage.example/b"));
+        assert_eq!(visit.start(), Some(16));
+        let until = there.known()[0].1.level.expect("it is new").1;
+        let longest = SystemTime::now() + LEVEL_LASTS;
+        assert!(until <= longest, "set clocks are not believed");
+        lessons.level = Some((2, until));
+        there.learn(&address, lessons);
+        assert_eq!(visit.start(), Some(16), "what was learnt here stands");
     }
 
     #[test]

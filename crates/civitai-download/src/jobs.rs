@@ -23,6 +23,7 @@ use crate::disk;
 
 mod claim;
 mod error;
+mod hosts;
 mod id;
 mod job;
 mod lock;

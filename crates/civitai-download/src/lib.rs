@@ -46,6 +46,7 @@ pub use connection::Patience;
 pub use disk::Obstacle;
 pub use error::{Error, ErrorKind};
 pub use event::{Cause, Event};
+pub use host::Hosts;
 pub use journal::JournalProblem;
 pub use lease::{Lease, LeaseError, UrlSource};
 pub use limit::Limit;

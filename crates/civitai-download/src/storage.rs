@@ -88,6 +88,12 @@ impl Storage {
         Ok(Self { small, ..self })
     }
 
+    /// Shares what is known of servers with everyone who has the same memory.
+    #[must_use]
+    pub fn with_hosts(self, hosts: Hosts) -> Self {
+        Self { hosts, ..self }
+    }
+
     /// Takes the second client away again: every file comes over HTTP/1.1.
     #[must_use]
     pub fn without_small(self) -> Self {

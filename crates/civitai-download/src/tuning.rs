@@ -56,6 +56,15 @@ impl Mode {
         }
     }
 
+    /// The most connections it goes on to where the machine is the limit more often than the link. There each has some
+    /// 400 KiB on its way, which memory holds and a kill costs.
+    fn local_cap(self) -> usize {
+        match self {
+            Self::Adaptive => 24,
+            Self::Speed | Self::Efficiency | Self::Minimal => self.cap(),
+        }
+    }
+
     /// The relative gain for which the number of connections is doubled.
     fn worth(self) -> f64 {
         match self {

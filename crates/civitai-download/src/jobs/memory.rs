@@ -4,7 +4,7 @@ use civitai_reliability::Failsafe;
 use civitai_reliability::failsafe::{Counts, Ended, Limits, Requests, Streak};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{Error, Fault, Jobs};
+use super::{Alone, Error, Fault, Jobs};
 
 impl Jobs {
     /// Returns the failsafe with the past that all runs of this data directory share.
@@ -16,8 +16,7 @@ impl Jobs {
     ///
     /// This is not flushed: a power cut may lose it, which costs nothing but a lesson.
     pub fn remember(&mut self, limits: Limits, ended: &[Ended]) -> Result<Failsafe, Error> {
-        self.synchronous("normal")?;
-        let failsafe = self.alone(|alone| {
+        self.unflushed(|alone| {
             let transaction = &alone.transaction;
             let mut failsafe = load(transaction, limits)?;
             for ended in ended {
@@ -42,9 +41,18 @@ impl Jobs {
                 params![streak.failures, whole(streak.minute)],
             )?;
             Ok(failsafe)
-        });
+        })
+    }
+
+    /// Changes what may be lost.
+    pub(super) fn unflushed<T>(
+        &mut self,
+        change: impl FnOnce(&Alone<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Error> {
+        self.synchronous("normal")?;
+        let changed = self.alone(change);
         self.synchronous("full")?;
-        failsafe
+        changed
     }
 
     fn synchronous(&self, how: &str) -> Result<(), Error> {
@@ -82,6 +90,6 @@ fn load(connection: &Connection, limits: Limits) -> Result<Failsafe, Fault> {
 }
 
 /// SQLite counts to half as far.
-fn whole(count: u64) -> i64 {
+pub(super) fn whole(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -5,7 +5,7 @@ use rusqlite_migration::{M, Migrations};
 pub(super) const MIGRATIONS: Migrations<'static> = Migrations::from_slice(ALL);
 
 /// The number of the newest version.
-pub(super) const LATEST: u32 = 2;
+pub(super) const LATEST: u32 = 3;
 
 /// Times are milliseconds since the Unix epoch.
 const ALL: &[M<'static>] = &[
@@ -76,6 +76,18 @@ const ALL: &[M<'static>] = &[
         "ALTER TABLE minute DROP COLUMN requests_timed_out;
     ALTER TABLE minute DROP COLUMN requests;",
     ),
+    M::up(
+        "-- What is believed of the storage at an origin, and until when.
+    CREATE TABLE host (
+        origin TEXT PRIMARY KEY,
+        most INTEGER,
+        most_until INTEGER,
+        whole_until INTEGER,
+        level INTEGER,
+        level_until INTEGER
+    ) STRICT, WITHOUT ROWID;",
+    )
+    .down("DROP TABLE host;"),
 ];
 
 #[cfg(test)]

@@ -193,7 +193,7 @@ impl Control {
                 self.set(trial.from, now.at);
                 self.rest(now.at, Series::of(trial.base));
             }
-            Phase::Settling(series) => self.settle(series, rate, now.at),
+            Phase::Settling(series) => self.settle(series, rate, &now),
             Phase::Trial(trial) if self.level > trial.from => {
                 self.judge_more(trial, rate, &now);
             }
@@ -242,13 +242,20 @@ impl Control {
         })
     }
 
-    fn settle(&mut self, series: Series, rate: f64, at: Duration) {
+    fn settle(&mut self, series: Series, rate: f64, now: &Measure) {
         let next = series.with(rate);
         if series.rises_to(rate) && next.windows < SETTLED_BY {
             self.phase = Phase::Settling(next);
         } else {
-            self.meter.window(rate, f64::midpoint(rate, series.last));
-            self.grow(DOUBLE, f64::midpoint(rate, series.last), at);
+            let mean = f64::midpoint(rate, series.last);
+            self.meter.window(rate, mean);
+            // One connection alone fills a short path, unless it is held back: many will show by what.
+            let factor = if now.round_trip < NEAR && mean < LOCAL {
+                (NEAR_TRIAL / self.level).max(DOUBLE)
+            } else {
+                DOUBLE
+            };
+            self.grow(factor, mean, now.at);
         }
     }
 
@@ -351,10 +358,15 @@ impl Control {
     fn grow(&mut self, factor: usize, rate: f64, at: Duration) {
         let from = self.level;
         self.meter.level(rate);
-        if from >= self.most || self.meter.is_breaking() {
+        let most = if rate < LOCAL {
+            self.most
+        } else {
+            self.most.min(self.mode.local_cap())
+        };
+        if from >= most || self.meter.is_breaking() {
             return self.rest(at, Series::of(rate));
         }
-        self.set((from * factor).min(self.most), at);
+        self.set((from * factor).min(most), at);
         self.phase = Phase::Trial(Trial::new(from, rate));
     }
 
@@ -403,6 +415,7 @@ pub(super) const CLEAR: f64 = 0.5;
 /// A new connection that brings this much of what those before do shows that they are held one by one.
 const FULL: f64 = 0.8;
 const DOUBLE: usize = 2;
+const NEAR_TRIAL: usize = 16;
 /// From here on, in bytes a second, the machine is the limit more often than the link, and every connection costs it.
 pub(super) const LOCAL: f64 = 250e6;
 /// So close, a single window is as short as a moment in which others had the processor.

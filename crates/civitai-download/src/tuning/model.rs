@@ -163,7 +163,7 @@ fn held(rate: f64) -> Each {
 fn where_each_connection_is_held_there_are_soon_as_many_as_the_link_takes() {
     for (one, megabytes) in [
         // A server that throttles, nearby.
-        (link(2000.0, 0.0005, held(20.0)), 1024.0),
+        (link(2000.0, 0.0005, held(3.0)), 256.0),
         // One packet in 200 is lost, or one in 50, and each loss halves the window.
         (link(36.0, 0.08, held(0.46)), 128.0),
         (link(6.0, 0.12, held(0.1)), 32.0),
@@ -184,6 +184,20 @@ fn where_each_connection_is_held_there_are_soon_as_many_as_the_link_takes() {
             played.levels
         );
         assert_eq!(played.control.proved(), Some(64), "{one:?}");
+    }
+}
+
+#[test]
+fn where_the_machine_is_the_limit_connections_are_bounded() {
+    let fast = link(2000.0, 0.0005, held(20.0));
+    for (mode, most) in [(Mode::Adaptive, 24), (Mode::Speed, 128)] {
+        let played = controlled(|_| fast, 4096.0 * MB, mode);
+        let level = played.levels.iter().max().copied();
+        assert!(
+            level <= Some(most) && level > Some(most / 2),
+            "{mode}: {:?}",
+            played.levels
+        );
     }
 }
 
