@@ -148,3 +148,33 @@ fn nothing_of_a_phrase_stands_in_its_error() {
     assert_eq!(problem, PhraseProblem::Word { place: 24 });
     assert!(!format!("{problem} {problem:?}").contains("hunter2"));
 }
+
+/// Whatever a crash, a bad disk or a stranger makes of a key file, it is the key or it is refused.
+#[test]
+fn no_change_of_a_file_makes_another_key_of_it() {
+    let home = Home::new();
+    let made = home
+        .store()
+        .create_master(&secret("a"))
+        .expect("it is made");
+    let file = home.store().backup_file(made.id).expect("it is written");
+    let path = std::path::Path::new("backup");
+    let other = Home::new();
+    let mut refused = 0;
+    let mut bring = |bytes: &[u8]| {
+        let restored = other.store().restore_file(bytes, path, &mut says("a"));
+        match restored {
+            Ok(restored) => assert_eq!(restored.key.id, made.id),
+            Err(_) => refused += 1,
+        }
+    };
+    for len in 0..file.len() {
+        bring(&file[..len]);
+    }
+    for index in 0..file.len() {
+        let mut changed = file.to_vec();
+        changed[index] ^= 1 << (index % 7);
+        bring(&changed);
+    }
+    assert!(refused > file.len() + file.len() / 2, "{refused}");
+}
