@@ -29,7 +29,7 @@ pub struct Limits {
     /// Unpacked bytes of one stream that are kept in memory; above it an unnamed temporary file holds
     /// them: 32 MiB.
     pub memory: usize,
-    /// Processor time for unpacking and for judging what was unpacked: 2 seconds.
+    /// Processor time for unpacking, for judging what was unpacked, and for pickles: 2 seconds.
     pub growth: Duration,
     /// Findings that are kept; the worst verdict counts even when its finding was not: 1,000.
     pub findings: usize,

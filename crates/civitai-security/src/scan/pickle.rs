@@ -44,8 +44,18 @@ fn detect(input: &mut Input<'_>) -> io::Result<Match> {
     })
 }
 
-/// Reads pickle after pickle: loaders differ in how many they load.
+/// Judges all pickles of an input, within the time that what a file makes grow may take.
 fn scan(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
+    let outermost = scan.budget().start_growth();
+    let judged = pickles(scan, input);
+    if outermost {
+        scan.budget().end_growth();
+    }
+    judged
+}
+
+/// Reads pickle after pickle: loaders differ in how many they load.
+fn pickles(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
     let mut certain = detect(input)? == Match::Yes;
     let mut operations = Operations::new(input);
     loop {
@@ -58,7 +68,7 @@ fn scan(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
         if at == operations.len() {
             return Ok(());
         }
-        certain = follows(&mut operations)?;
+        certain = matches!(operations.peek(2)?, [opcode::PROTO, 0..=5]);
         if !certain {
             let detail = format!("{} bytes follow", operations.len() - at);
             // What follows may still be a pickle without a header.
@@ -70,13 +80,6 @@ fn scan(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
             };
         }
     }
-}
-
-/// Whether another pickle with a header is next.
-fn follows(operations: &mut Operations<'_, '_>) -> Result<bool, Stop> {
-    let at = operations.position();
-    let head = operations.input().bytes_at(at, 2)?;
-    Ok(matches!(head[..], [opcode::PROTO, 0..=5]))
 }
 
 /// What a pickle makes, and what it refers to.

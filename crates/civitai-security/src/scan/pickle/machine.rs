@@ -100,6 +100,7 @@ impl<'l> Machine<'l> {
             }
         };
         budget.spend_opcodes(count % SPEND_OPCODES)?;
+        budget.check_growth()?;
         if !self.stack.is_empty() || !self.marks.is_empty() {
             let detail = format!("{} are left", self.stack.len() + self.marks.len());
             self.tell(&rule::LEFTOVER, operations.position() - 1, &detail);

@@ -294,6 +294,13 @@ impl<'a, 'i> Operations<'a, 'i> {
         Ok(&self.buffer[self.at - count..self.at])
     }
 
+    /// The next bytes, which stay the next; fewer only where the input ends.
+    pub(super) fn peek(&mut self, count: usize) -> Result<&[u8], Stop> {
+        while self.buffer.len() - self.at < count && self.fill()? {}
+        let end = self.buffer.len().min(self.at + count);
+        Ok(&self.buffer[self.at..end])
+    }
+
     fn seek_over(&mut self, len: u64) {
         match usize::try_from(len) {
             Ok(len) if len <= self.buffer.len() - self.at => self.at += len,

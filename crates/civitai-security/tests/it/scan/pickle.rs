@@ -1,5 +1,7 @@
 //! Pickles, written opcode by opcode; every payload is inert.
 
+use std::time::Duration;
+
 use civitai_security::scan::{Limits, Verdict, scan_bytes};
 
 use super::{assert_verdict, scan};
@@ -294,6 +296,10 @@ fn what_is_shared_is_counted_as_often_as_it_is_reached() {
 
 #[test]
 fn limits_end_in_unscannable() {
+    let mut limits = Limits::default();
+    limits.growth = Duration::ZERO;
+    let report = scan_bytes("a.pkl", b"\x80\x02N.", &limits);
+    assert_eq!(report.findings[0].rule.id, "limit_time", "{report:#?}");
     let mut limits = Limits::default();
     limits.stack = 100;
     limits.memo = 100;
