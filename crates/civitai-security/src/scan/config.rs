@@ -37,6 +37,8 @@ rule_table! { "Configuration files":
         "RFC 8259, section 4";
     CONFIG_DEPTH = "config_depth", Unscannable,
         "values are nested more deeply than the limit", "fail closed";
+    CONFIG_LENGTH = "config_length", Unscannable,
+        "the YAML is longer than the scanner reads", "fail closed";
     CONFIG_UNREADABLE = "config_unreadable", Suspicious,
         "the text has signs of tags that construct objects, but cannot be read as YAML", "fail closed";
 }
@@ -124,6 +126,12 @@ fn read_json(scan: &mut Scan<'_>, text: &str) -> Result<(), JsonFault> {
 }
 
 fn read_yaml(scan: &mut Scan<'_>, text: &str, named: bool) -> Result<(), Stop> {
+    if text.len() > YAML_BYTES {
+        if named || OBJECT_MARKS.iter().any(|mark| text.contains(mark)) {
+            scan.find(&CONFIG_LENGTH, 0, format!("{} bytes", text.len()));
+        }
+        return Ok(());
+    }
     // Prose about objects is no YAML, though it may begin like it.
     if !named && !yaml::is_yaml(text) {
         return Ok(());
@@ -142,6 +150,8 @@ fn read_yaml(scan: &mut Scan<'_>, text: &str, named: bool) -> Result<(), Stop> {
     }
 }
 
+/// YAML takes ten times as long to read as JSON, and no configuration is as long.
+const YAML_BYTES: usize = 8 << 20;
 const JSON_EXTENSIONS: &[&str] = &["json"];
 const YAML_EXTENSIONS: &[&str] = &["yaml", "yml"];
 /// What makes a text of another name worth reading as a configuration.

@@ -36,6 +36,8 @@ rule_table! { "SafeTensors":
     SAFETENSORS_ENTRY = "safetensors_entry", Malformed,
         "the entry of a tensor is not exactly a dtype, a shape and two offsets",
         "safetensors: format text and schema";
+    SAFETENSORS_LIMIT = "safetensors_limit", Unscannable,
+        "more tensors or entries of metadata than the scanner reads", "fail closed";
     SAFETENSORS_DTYPE = "safetensors_dtype", Malformed,
         "the dtype is none of the format's, so the size of the tensor cannot be checked",
         "safetensors: Dtype of the reference reader 0.8";
@@ -141,6 +143,7 @@ impl<'h> Header<'_, '_, 'h> {
         self.json.next_event().map_err(not_json)?;
         while let Some((at, Event::Key(name))) = self.json.next_event().map_err(not_json)? {
             let entry = file_offset(at);
+            check_count(&self.names, entry)?;
             if name == "__metadata__" {
                 self.metadata()?;
             } else {
@@ -174,6 +177,7 @@ impl<'h> Header<'_, '_, 'h> {
         }
         let mut keys = HashSet::new();
         while let (at, Event::Key(key)) = self.next()? {
+            check_count(&keys, file_offset(at))?;
             let (_, value) = self.next()?;
             if !matches!(value, Event::String(_)) {
                 let detail = format!("`{key}` is {}", value.kind());
@@ -334,6 +338,14 @@ impl<'h> Header<'_, '_, 'h> {
     }
 }
 
+fn check_count(names: &HashSet<Cow<'_, str>>, offset: u64) -> Result<(), Stop> {
+    if names.len() < NAMES {
+        return Ok(());
+    }
+    let detail = format!("more than {NAMES} names");
+    Err(Stop::at(&SAFETENSORS_LIMIT, offset, detail))
+}
+
 fn not_json(fault: JsonFault) -> Stop {
     Stop::at(&SAFETENSORS_JSON, file_offset(fault.offset), fault.reason)
 }
@@ -346,6 +358,8 @@ const LENGTH_BYTES: u64 = 8;
 const LENGTH_BYTES_USIZE: usize = 8;
 /// What the reference reader takes at most.
 const HEADER_BYTES: u64 = 100_000_000;
+/// The largest models have some ten thousand tensors.
+const NAMES: usize = 1 << 19;
 /// A header has three levels; a fourth lets the finding name the entry that is wrong.
 const NESTING: usize = 4;
 

@@ -20,6 +20,7 @@ use super::format::{Format, Match};
 use super::frame::{Role, Scan, Stop};
 use super::input::Input;
 use super::rule::rule_table;
+use super::tar;
 
 rule_table! { "Zip":
     ZIP_END_MISSING = "zip_end_missing", Malformed,
@@ -86,7 +87,10 @@ fn detect(input: &mut Input<'_>) -> io::Result<Match> {
     for end in directory::ends(input)? {
         let has_records = |place: &directory::Place| place.limit > place.start;
         if directory::places(input, &end)?.iter().any(has_records) {
-            return Ok(Match::Yes);
+            // A tar whose last members are archives ends like one: they are judged as members, and what
+            // the tar has before them is no hidden data.
+            let is_tar = (tar::FORMAT.detect)(input)? == Match::Yes;
+            return Ok(if is_tar { Match::Maybe } else { Match::Yes });
         }
     }
     Ok(Match::No)

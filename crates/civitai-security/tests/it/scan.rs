@@ -5,6 +5,7 @@ mod corpus;
 mod gguf;
 mod hdf5;
 mod headers;
+mod nested;
 mod onnx;
 mod pickle;
 mod rules;

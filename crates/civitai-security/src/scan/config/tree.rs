@@ -102,9 +102,10 @@ impl<'s, 'l> Watch<'s, 'l> {
             && let Some(key) = KEPT.iter().find(|key| **key == level.key)
         {
             let twice = level.kept.iter().any(|(known, _)| known == key);
-            if level.kept.len() < KEPT_VALUES {
-                level.kept.push((key, value));
+            if level.kept.len() == KEPT_VALUES {
+                return;
             }
+            level.kept.push((key, value));
             if twice {
                 let at = level.at;
                 self.scan
