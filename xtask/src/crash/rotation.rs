@@ -4,6 +4,8 @@
 //! is killed on the way. At that instant every file has to open with the keys that are there, and the audit may end in a
 //! torn line only; then the same command runs once more, and every file has to be for the new key alone.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::Write as _;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -14,7 +16,8 @@ use anyhow::{Context as _, Result, ensure};
 use civitai_security::Secret;
 use civitai_security::crypt::store::{Ask, Cost, NewPair, State, Store};
 use civitai_security::crypt::{
-    ChunkSize, Level, Metadata, Reader, Recipe, RsaSize, Share, Writer, peek,
+    ChunkSize, KeyId, Level, Metadata, Reader, Recipe, RsaSize, Share, SlotKind, Unlocked, Writer,
+    peek,
 };
 use fs_err as fs;
 use tempfile::TempDir;
@@ -173,21 +176,34 @@ impl Bench<'_> {
         let store = self.store()?;
         let unreadable = store.unreadable().iter().map(ToString::to_string);
         let mut problems: Vec<String> = unreadable.collect();
+        // Opening a key is slow on purpose.
+        let mut opened = BTreeMap::new();
         for file in self.files.clone() {
-            if let Err(error) = self.read(&store, file) {
+            if let Err(error) = self.read(&store, &mut opened, file) {
                 problems.push(format!("{}: {error:#}", name(file)));
             }
         }
         Ok(problems)
     }
 
-    fn read(&self, store: &Store, file: u32) -> Result<()> {
+    fn read(
+        &self,
+        store: &Store,
+        opened: &mut BTreeMap<Vec<(SlotKind, KeyId)>, Unlocked>,
+        file: u32,
+    ) -> Result<()> {
         let path = self.home().join(FILES).join(name(file));
         let mut container = fs::File::open(path)?;
         let seen = peek(&mut container)?;
-        let keys = store.unlock(&seen.slots, &mut answer)?;
+        let keys = match opened.entry(seen.slots) {
+            Entry::Occupied(keys) => keys.into_mut(),
+            Entry::Vacant(place) => {
+                let keys = store.unlock(place.key(), &mut answer)?;
+                place.insert(keys)
+            }
+        };
         let mut read = Vec::new();
-        Reader::open(container, &keys)?.extract(&mut read)?;
+        Reader::open(container, keys)?.extract(&mut read)?;
         ensure!(read == content(file), "other content");
         Ok(())
     }
