@@ -23,7 +23,6 @@ use read::Operations;
 use value::{Value, Written};
 
 pub(super) use rule::RULES;
-#[allow(unused_imports, reason = "the reader of zip files lands after this")]
 pub(super) use torch::check_storages;
 pub(super) use value::Storage;
 

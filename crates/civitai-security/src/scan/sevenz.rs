@@ -173,10 +173,27 @@ fn judge_streams(
             count: 0,
             checksum: crc32fast::Hasher::new(),
         };
+        let mut head = Vec::new();
         if file.is_link {
-            check_link(scan, at, file, &counted.link_target()?);
-        } else if stream.size > 0 {
-            scan.decoded(&file.name, Role::Content, packed, &mut counted)?;
+            counted
+                .by_ref()
+                .take(MOST_TARGET_BYTES)
+                .read_to_end(&mut head)?;
+            check_link(scan, at, file, &head);
+        }
+        if stream.size > 0 {
+            // Readers that know no links take the target for the content.
+            let role = if file.is_link {
+                Role::Data
+            } else {
+                Role::Content
+            };
+            scan.decoded(
+                &file.name,
+                role,
+                packed,
+                &mut head.as_slice().chain(&mut counted),
+            )?;
         }
         if counted.count < stream.size {
             // Where a limit stopped it, that is found, too; where the next member begins is not known.
@@ -250,17 +267,6 @@ struct Counted<R> {
     source: R,
     count: u64,
     checksum: crc32fast::Hasher,
-}
-
-impl<R: Read> Counted<R> {
-    /// The content of a link.
-    fn link_target(&mut self) -> io::Result<Vec<u8>> {
-        let mut target = Vec::new();
-        self.by_ref()
-            .take(MOST_TARGET_BYTES)
-            .read_to_end(&mut target)?;
-        Ok(target)
-    }
 }
 
 impl<R: Read> Read for Counted<R> {

@@ -74,16 +74,17 @@ struct Member {
 fn scan(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
     let (members, end) = read(scan, input)?;
     check_names(scan, &members);
-    for member in members
-        .iter()
-        .filter(|member| member.kind == Kind::File && member.size > 0)
-    {
+    for member in &members {
         let name = String::from_utf8_lossy(&member.name);
-        scan.member(
-            &name,
-            Role::Content,
-            &mut input.window(member.data, member.size),
-        )?;
+        // A link, or a folder, has no data, whatever its size says; not all readers know that.
+        let role = if member.kind.is_bare() {
+            Role::Data
+        } else {
+            Role::Content
+        };
+        if member.size > 0 {
+            scan.member(&name, role, &mut input.window(member.data, member.size))?;
+        }
     }
     judge_rest(scan, input, end)
 }
@@ -114,19 +115,15 @@ fn read(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(Vec<Member>, u64)
             }
         };
         let data = at + BLOCK_BYTES as u64;
-        let size = if header.kind.is_bare() {
-            0
-        } else {
-            records.size().or(global.size()).unwrap_or(header.size)
+        let size = records.size().or(global.size()).unwrap_or(header.size);
+        let stored = match header.kind {
+            kind if kind.is_records() => header.size,
+            kind if kind.is_bare() => 0,
+            _ => size,
         };
-        if size > input.len().saturating_sub(data) {
-            scan.find(&TAR_TRUNCATED, at, format!("{size} bytes"));
+        if stored > input.len().saturating_sub(data) {
+            scan.find(&TAR_TRUNCATED, at, format!("{stored} bytes"));
         }
-        let stored = if header.kind.is_records() {
-            header.size
-        } else {
-            size
-        };
         match header.kind {
             Kind::Pax => records.read_pax(scan, input, data, header.size)?,
             Kind::GlobalPax => global.read_pax(scan, input, data, header.size)?,
@@ -178,6 +175,9 @@ fn check_records(scan: &mut Scan<'_>, at: u64, header: &Header, records: &Record
     {
         let detail = format!("size {size} and {}", header.size);
         scan.find(&TAR_RECORDS_DISAGREE, at, detail);
+    }
+    if header.kind.is_bare() && records.size().unwrap_or(header.size) > 0 {
+        scan.find(&TAR_RECORDS_DISAGREE, at, "a size where no data can be");
     }
     if records.has_several_names() {
         scan.find(&TAR_RECORDS_DISAGREE, at, "two names");

@@ -200,17 +200,21 @@ const PROSE: &[&str] = &[
     "rtf", "toml", "tsv", "txt", "xml", "yaml", "yml",
 ];
 const TEMPLATES: &[&str] = &["j2", "jinja", "jinja2"];
-/// Names that promise a model.
+/// Names that promise a model, or an archive of some.
 pub(super) const MODELS: &[&str] = &[
+    "7z",
     "bin",
+    "bz2",
     "ckpt",
     "engine",
     "ggml",
     "gguf",
+    "gz",
     "h5",
     "hdf5",
     "joblib",
     "keras",
+    "lzma",
     "mlmodel",
     "model",
     "msgpack",
@@ -228,5 +232,9 @@ pub(super) const MODELS: &[&str] = &[
     "ptl",
     "safetensors",
     "sft",
+    "tar",
     "tflite",
+    "tgz",
+    "xz",
+    "zip",
 ];

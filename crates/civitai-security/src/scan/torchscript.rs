@@ -25,8 +25,8 @@ rule_table! { "TorchScript":
     TORCHSCRIPT_SIZE = "torchscript_size", Unscannable,
         "the source is longer than the scanner reads", "fail closed";
     TORCH_PACKAGE = "torch_package", Suspicious,
-        "the archive is a torch.package, whose Python source is run when it is loaded",
-        "torch.package.PackageImporter";
+        "the archive is one whose Python source is run when it is loaded",
+        "torch.package.PackageImporter, TorchServe";
 }
 
 /// Where in an archive `PyTorch` keeps what.
@@ -60,9 +60,7 @@ impl Layout {
         };
         Self {
             roots: folders("data.pkl").collect(),
-            packages: folders(".data/extern_modules")
-                .chain(folders(".data/python_version"))
-                .collect(),
+            packages: PACKAGE_MARKS.iter().copied().flat_map(folders).collect(),
         }
     }
 
@@ -91,6 +89,16 @@ impl Layout {
         } else {
             Part::Other
         }
+    }
+
+    /// The folder in which the numbers are that a pickle refers to.
+    pub(super) fn numbers_of(&self, name: &str) -> Option<String> {
+        let is_root = |root: &&String| {
+            let file = name.strip_prefix(root.as_str());
+            file.is_some_and(|file| matches!(file, "data.pkl" | "constants.pkl"))
+        };
+        self.roots.iter().find(is_root)?;
+        Some(format!("{}/", name.strip_suffix(".pkl")?))
     }
 
     /// Tells what the layout alone says.
@@ -126,6 +134,12 @@ pub(super) fn judge_source(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result
     Ok(())
 }
 
+/// Files by which archives of Python source are known.
+static PACKAGE_MARKS: &[&str] = &[
+    ".data/extern_modules",
+    ".data/python_version",
+    "MAR-INF/MANIFEST.json",
+];
 /// `PyTorch` writes one root; more of them are no reason to compare every name with each.
 const MOST_ROOTS: usize = 16;
 /// Large programs have some MiB.

@@ -54,7 +54,7 @@ rule_table! { "Zip":
     ZIP_FLAG_LIES = "zip_flag_lies", Malformed,
         "a member is said to be encrypted, but its data is plain", "CVE-2025-1945";
     ZIP_METHOD = "zip_method", Unscannable,
-        "a member is packed by a method that the scanner does not unpack", "APPNOTE.TXT 4.4.5";
+        "a member asks for a method, or a version, that the scanner does not know", "APPNOTE.TXT 4.4.5";
     ZIP_DATA_DAMAGED = "zip_data_damaged", Malformed,
         "a member's data is not of its method", "fail closed";
     ZIP_DATA_TRAILING = "zip_data_trailing", Malformed,
@@ -107,6 +107,14 @@ fn scan(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
     members::judge(scan, input, &archive)?;
     for gap in unclaimed {
         judge_gap(scan, input, gap)?;
+    }
+    if let Some(comment) = archive.comment() {
+        let length = comment.end - comment.start;
+        scan.member(
+            "(comment)",
+            Role::Data,
+            &mut input.window(comment.start, length),
+        )?;
     }
     Ok(())
 }

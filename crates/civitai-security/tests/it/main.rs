@@ -1,6 +1,7 @@
 //! What comes from outside is judged, through the public interface.
 
 mod address;
+mod boxes;
 mod crypt;
 mod keys;
 mod name;

@@ -195,5 +195,5 @@ fn skip_padding(source: &mut impl BufRead, wrapper: Wrapper) -> io::Result<u64> 
     }
 }
 
-/// Parallel packers write a stream for each block of 128 KiB and more: 12 GiB and above.
-const MOST_STREAMS: u64 = 100_000;
+/// Parallel packers write a stream for each block of 128 KiB or more: this is 2.5 GiB of them.
+const MOST_STREAMS: u64 = 20_000;

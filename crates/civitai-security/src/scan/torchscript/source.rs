@@ -29,15 +29,14 @@ pub(super) fn names(text: &[u8]) -> impl Iterator<Item = Used<'_>> {
             match byte {
                 b'#' => at = end_of_line(text, at),
                 b'\'' | b'"' => at = end_of_text(text, at),
-                // An attribute of what a call or an index gave, or a fraction.
-                b'.' | b'0'..=b'9' => at = end_of_name(text, at + 1),
+                b'0'..=b'9' => at = end_of_name(text, at),
                 b'\n' | b';' => {
                     is_import = false;
                     at += 1;
                 }
-                _ if is_name_byte(byte) => {
+                _ if byte == b'.' || is_name_byte(byte) => {
                     let (used, end) = dotted(text, at, is_import);
-                    at = end;
+                    at = end.max(at + 1);
                     if !matches!(used.parts.as_slice(), ["import" | "from"]) {
                         return Some(used);
                     }
@@ -86,7 +85,7 @@ fn operator(namespace: &str, name: &str) -> Option<&'static Rule> {
     }
 }
 
-/// Reads names joined by dots.
+/// Reads names joined by dots; the first is empty for an attribute of what a call or an index gave.
 fn dotted(text: &[u8], start: usize, is_import: bool) -> (Used<'_>, usize) {
     let mut parts = Vec::new();
     let mut at = start;

@@ -7,7 +7,7 @@ use super::super::frame::{Scan, Stop};
 use super::super::input::Input;
 use super::super::path;
 use super::directory::{self, Directory};
-use super::record::{Central, End, Entry, Local, descriptor};
+use super::record::{Central, END_BYTES, End, Entry, Local, descriptor};
 use super::{
     ZIP_DESCRIPTOR, ZIP_DIRECTORY_DAMAGED, ZIP_END_DISAGREES, ZIP_HEADER_MISSING,
     ZIP_HEADERS_DISAGREE, ZIP_OVERLAP, ZIP_SEVERAL_ENDS, ZIP_SPLIT, ZIP_UNCLAIMED,
@@ -63,6 +63,14 @@ impl Archive {
     /// Whether there is no end of an archive.
     pub(super) fn is_empty(&self) -> bool {
         self.ends.is_empty()
+    }
+
+    /// The bytes of the archive's comment, if it has one; of several ends each is in the way of others.
+    pub(super) fn comment(&self) -> Option<Range<u64>> {
+        match self.ends.as_slice() {
+            [end] => Some(end.at + END_BYTES..end.reach).filter(|comment| !comment.is_empty()),
+            _ => None,
+        }
     }
 
     fn read_end(

@@ -1,6 +1,6 @@
 //! Judges what the members of an archive hold.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::ops::Range;
 
@@ -8,6 +8,7 @@ use super::super::compress::{Codec, Ending, Unpack};
 use super::super::frame::{Role, Scan, Stop};
 use super::super::input::Input;
 use super::super::path;
+use super::super::pickle::check_storages;
 use super::super::torchscript::{Layout, Part};
 use super::archive::{Archive, Member};
 use super::record::{Entry, Local};
@@ -109,6 +110,11 @@ pub(super) fn judge(
         .map(|member| member.central.entry.name.as_slice())
         .collect();
     let layout = Layout::of(&names);
+    let sizes: HashMap<_, _> = archive
+        .members
+        .iter()
+        .map(|member| (&*member.central.entry.name, member.central.entry.size))
+        .collect();
     layout.judge(scan);
     let mut judged = HashSet::new();
     let mut links = HashSet::new();
@@ -124,12 +130,13 @@ pub(super) fn judge(
             let target = String::from_utf8_lossy(&target);
             scan.find(rule, member.span.start, format!("{name} -> {target}"));
             links.insert(path::key(&member.central.entry.name));
-            continue;
         }
         if is_device(member.central.mode) {
             scan.find(&path::PATH_DEVICE, member.span.start, &name);
         }
         let role = match layout.part(&name) {
+            // Readers that know no links take the target for the content.
+            Part::Other if member.is_link() => Role::Data,
             Part::Numbers => Role::Data,
             Part::Source => Role::Source,
             Part::Other => Role::Content,
@@ -137,8 +144,14 @@ pub(super) fn judge(
         for data in Data::readings(&name, role, member) {
             let is_folder = member.central.entry.is_folder() && data.packed == Some(0);
             if !is_folder && judged.insert((data.start, data.packed, data.entry.method)) {
+                scan.take_storages();
                 judge_data(scan, input, &data)?;
             }
+        }
+        if let Some(folder) = layout.numbers_of(&name) {
+            let storages = scan.take_storages();
+            let bytes = |key: &str| sizes.get(format!("{folder}{key}").as_bytes()).copied();
+            check_storages(scan, &storages, bytes);
         }
     }
     for member in &archive.members {
@@ -165,6 +178,10 @@ pub(super) fn judge_data(
     }
     if data.entry.is_patch() {
         scan.find(&ZIP_METHOD, data.header, format!("{}: a patch", data.name));
+    }
+    if data.entry.is_later() {
+        let detail = format!("{}: version {}", data.name, data.entry.version);
+        scan.find(&ZIP_METHOD, data.header, detail);
     }
     if data.entry.method == STORED {
         return judge_stored(scan, input, data);
@@ -326,7 +343,7 @@ fn link_target(input: &mut Input<'_>, member: &Member) -> io::Result<Option<Vec<
     let Some(local) = &member.local else {
         return Ok(None);
     };
-    if member.central.mode & FILE_TYPE != SYMBOLIC_LINK {
+    if !member.is_link() {
         return Ok(None);
     }
     let entry = &member.central.entry;
@@ -342,6 +359,12 @@ fn link_target(input: &mut Input<'_>, member: &Member) -> io::Result<Option<Vec<
         None => _ = window.take(MOST_TARGET_BYTES).read_to_end(&mut target)?,
     }
     Ok(Some(target))
+}
+
+impl Member {
+    fn is_link(&self) -> bool {
+        self.central.mode & FILE_TYPE == SYMBOLIC_LINK
+    }
 }
 
 fn is_device(mode: u32) -> bool {

@@ -20,6 +20,8 @@ const CENTRAL_BYTES: u64 = 46;
 const LOCAL_BYTES: u64 = 30;
 const END64_BYTES: u64 = 56;
 const LOCATOR64_BYTES: u64 = 20;
+/// Version 6.3, which most readers refuse to go beyond.
+const LAST_VERSION: u8 = 63;
 
 /// Reads `length` bytes at `at`; fewer where the source ends before that.
 pub(super) fn read_at<R: Read + Seek + ?Sized>(
@@ -193,6 +195,8 @@ fn read_wide<R: Read + Seek + ?Sized>(
 pub(super) struct Entry {
     /// The name, in whatever bytes it was written.
     pub(super) name: Vec<u8>,
+    /// The version of the format that a reader has to know, in tenths.
+    pub(super) version: u8,
     /// General purpose bits.
     pub(super) flags: u16,
     /// How the data is packed.
@@ -221,6 +225,11 @@ impl Entry {
     /// Whether sizes and checksum stand behind the data.
     pub(super) fn has_descriptor(&self) -> bool {
         self.flags & (1 << 3) != 0
+    }
+
+    /// Whether it asks for a later version of the format than there is.
+    pub(super) fn is_later(&self) -> bool {
+        self.version > LAST_VERSION
     }
 
     /// Whether it names a folder.
@@ -286,6 +295,7 @@ impl Central {
             end,
             entry: Entry {
                 name: name.to_vec(),
+                version: fixed[6],
                 flags: fields.u16(8),
                 method: fields.u16(10),
                 crc: fields.u32(16),
@@ -340,6 +350,7 @@ impl Local {
             data: at + LOCAL_BYTES + length,
             entry: Entry {
                 name: name.to_vec(),
+                version: fixed[4],
                 flags: fields.u16(6),
                 method: fields.u16(8),
                 crc: fields.u32(14),

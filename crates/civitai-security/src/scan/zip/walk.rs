@@ -46,11 +46,11 @@ fn judge(scan: &mut Scan<'_>, input: &mut Input<'_>, local: &Local) -> Result<u6
 /// Where the next header begins.
 pub(super) fn next_header(input: &mut Input<'_>, range: Range<u64>) -> io::Result<Option<u64>> {
     let mut at = range.start;
+    // Mostly it is right here.
+    let mut chunk = LOCAL.len();
     while at + LOCAL.len() as u64 <= range.end {
-        let count = usize::try_from(range.end - at)
-            .unwrap_or(CHUNK_BYTES)
-            .min(CHUNK_BYTES);
-        let bytes = input.bytes_at(at, count)?;
+        let left = usize::try_from(range.end - at).unwrap_or(usize::MAX);
+        let bytes = input.bytes_at(at, chunk.min(left))?;
         if let Some(found) = memchr::memmem::find(&bytes, &LOCAL) {
             return Ok(Some(at + found as u64));
         }
@@ -59,8 +59,9 @@ pub(super) fn next_header(input: &mut Input<'_>, range: Range<u64>) -> io::Resul
         }
         // A mark may lie across two chunks.
         at += (bytes.len() - (LOCAL.len() - 1)) as u64;
+        chunk = (chunk * 16).min(MOST_CHUNK_BYTES);
     }
     Ok(None)
 }
 
-const CHUNK_BYTES: usize = 1 << 20;
+const MOST_CHUNK_BYTES: usize = 1 << 20;
