@@ -33,6 +33,9 @@ pub(super) enum Role {
     /// Something that its container says is plain data: no format needs to know it, and one that it
     /// seems to be and breaks the rules of is none.
     Data,
+    /// The numbers of a tensor, as many as the pickle beside them says: no loader takes them for
+    /// anything else, and they may look like anything.
+    Numbers,
     /// Source of a program that is run when its container is loaded.
     Source,
 }
@@ -211,6 +214,9 @@ impl<'l> Scan<'l> {
 
     /// Reads an input as every format that it matches.
     fn judge(&mut self, role: Role, input: &mut Input<'_>) -> Result<(), Stop> {
+        if role == Role::Numbers {
+            return Ok(());
+        }
         let mut understood = role == Role::Source;
         if understood && let Err(stop) = torchscript::judge_source(self, input) {
             self.stopped(stop)?;

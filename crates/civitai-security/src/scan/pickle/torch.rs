@@ -9,7 +9,8 @@ use super::rule;
 use super::value::{Storage, Value};
 use crate::scan::frame::{Scan, Stop};
 
-/// Checks that the container has as many bytes for each storage as the pickle says.
+/// Checks that the container has as many bytes for each storage as the pickle says; gives the keys of
+/// those for which it has.
 ///
 /// `member_bytes` gives the length of a storage's data by its key, none where the container has no data
 /// under that key.
@@ -17,19 +18,23 @@ pub(in crate::scan) fn check_storages(
     scan: &mut Scan<'_>,
     storages: &[Storage],
     member_bytes: impl Fn(&str) -> Option<u64>,
-) {
+) -> Vec<Rc<str>> {
+    let mut fitting = Vec::new();
     for storage in storages {
         let found = member_bytes(&storage.key);
-        if found != Some(storage.bytes()) {
-            let found = found.map_or("none".to_owned(), |bytes| bytes.to_string());
-            let detail = format!(
-                "storage {:?} has {} bytes, and {found} are there",
-                storage.key,
-                storage.bytes()
-            );
-            scan.find(&rule::STORAGE_SIZE, storage.offset, detail);
+        if found == Some(storage.bytes()) {
+            fitting.push(Rc::clone(&storage.key));
+            continue;
         }
+        let found = found.map_or("none".to_owned(), |bytes| bytes.to_string());
+        let detail = format!(
+            "storage {:?} has {} bytes, and {found} are there",
+            storage.key,
+            storage.bytes()
+        );
+        scan.find(&rule::STORAGE_SIZE, storage.offset, detail);
     }
+    fitting
 }
 
 /// Reads what follows the magic number in a file of a `PyTorch` before 1.6: four pickles and the data.

@@ -118,7 +118,11 @@ pub(super) fn judge(
     layout.judge(scan);
     let mut judged = HashSet::new();
     let mut links = HashSet::new();
-    for member in &archive.members {
+    // The members that a pickle has accounted for as the numbers of its tensors.
+    let mut numbers = HashSet::new();
+    let is_pickle = |member: &&Member| layout.numbers_of(&member.name()).is_some();
+    let (pickles, others): (Vec<_>, Vec<_>) = archive.members.iter().partition(is_pickle);
+    for member in pickles.into_iter().chain(others) {
         let name = member.name();
         if let Some(target) = link_target(input, member)? {
             let escapes = path::escapes(&member.central.entry.name, &target);
@@ -137,6 +141,7 @@ pub(super) fn judge(
         let role = match layout.part(&name) {
             // Readers that know no links take the target for the content.
             Part::Other if member.is_link() => Role::Data,
+            Part::Numbers if numbers.contains(&name) => Role::Numbers,
             Part::Numbers => Role::Data,
             Part::Source => Role::Source,
             Part::Other => Role::Content,
@@ -151,7 +156,8 @@ pub(super) fn judge(
         if let Some(folder) = layout.numbers_of(&name) {
             let storages = scan.take_storages();
             let bytes = |key: &str| sizes.get(format!("{folder}{key}").as_bytes()).copied();
-            check_storages(scan, &storages, bytes);
+            let fitting = check_storages(scan, &storages, bytes);
+            numbers.extend(fitting.iter().map(|key| format!("{folder}{key}")));
         }
     }
     for member in &archive.members {
@@ -223,7 +229,11 @@ pub(super) fn judge_data(
 fn judge_stored(scan: &mut Scan<'_>, input: &mut Input<'_>, data: &Data<'_>) -> Result<u64, Stop> {
     let packed = data.packed.unwrap_or(0);
     let mut window = input.window(data.start, packed);
-    let is_checked = data.role != Role::Data || packed <= MOST_CHECKED_NUMBERS_BYTES;
+    let is_checked = match data.role {
+        Role::Content | Role::Source => true,
+        Role::Data => packed <= MOST_CHECKED_NUMBERS_BYTES,
+        Role::Numbers => packed <= MOST_CHECKED_TENSOR_BYTES,
+    };
     let checksum = match data.promise {
         Some(_) if is_checked => checksum(&mut window)?,
         Some(promise) => promise.checksum,
@@ -378,4 +388,6 @@ const MOST_TARGET_BYTES: u64 = 4096;
 /// What is known to be nothing but numbers is read for its checksum only up to this size: wrong numbers
 /// are no danger, and downloads have better digests.
 const MOST_CHECKED_NUMBERS_BYTES: u64 = 1 << 20;
+/// The same for the numbers of a tensor: a model has thousands of these.
+const MOST_CHECKED_TENSOR_BYTES: u64 = 4 << 10;
 const BUFFER_BYTES: usize = 64 << 10;

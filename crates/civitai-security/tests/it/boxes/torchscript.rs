@@ -126,3 +126,19 @@ fn tensors_have_the_numbers_that_the_pickle_says() {
     super::assert_finds(&with("0", &[0x13; 12]), "torch_storage_size");
     super::assert_finds(&with("1", &[0x13; 16]), "torch_storage_size");
 }
+
+#[test]
+fn numbers_may_look_like_a_pickle_only_where_a_tensor_has_them() {
+    let looks_bad = b"cos\nsystem\n)R.N.";
+    let of_the_tensor = zip(&[
+        Member::stored("net/data/0", looks_bad),
+        Member::stored("net/data.pkl", &state("0")),
+    ]);
+    super::assert_clean("net.pt", &of_the_tensor);
+    let beside_it = zip(&[
+        Member::stored("net/data.pkl", &state("0")),
+        Member::stored("net/data/0", &[0x13; 16]),
+        Member::stored("net/data/1", looks_bad),
+    ]);
+    super::assert_finds(&beside_it, "pickle_denied");
+}
