@@ -5,8 +5,9 @@ mod list;
 mod rotate;
 mod transfer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use civitai_security::crypt::SlotKind;
 use civitai_security::crypt::store::{Key, Store, StoreError};
 use serde_json::{Value, json};
 
@@ -95,16 +96,16 @@ fn tell(printer: &Printer, key: &Key, sentence: text::Keys) -> Result<(), Unwrit
     Ok(())
 }
 
-fn from_here(path: &std::path::Path, session: &Session) -> PathBuf {
-    if path == std::path::Path::new("-") {
+/// A path of an argument, from where the user stands; `-` stays what it is.
+fn from_here(path: &Path, session: &Session) -> PathBuf {
+    if path == Path::new("-") {
         return path.to_owned();
     }
     session.settings.layers.surroundings().directory.join(path)
 }
 
-/// Which key is meant when none is named.
+/// The key that is meant by an id, by `machine` or `master`, or by nothing: the master key.
 fn named_or_master(store: &Store, id: Option<&str>) -> Result<Key, StoreError> {
-    use civitai_security::crypt::SlotKind;
     match id {
         Some("machine") => store.newest(SlotKind::Machine),
         None | Some("master") => store.newest(SlotKind::Master),

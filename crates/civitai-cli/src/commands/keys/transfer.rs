@@ -50,12 +50,11 @@ pub(super) async fn backup(args: KeyBackupArgs, session: &Session) -> Outcome {
     if let Some(path) = args.output {
         let path = from_here(&path, session);
         match &backup {
-            Backup::Words(phrase) => write_private(&path, grid(phrase).expose().as_bytes()),
-            Backup::File(bytes) => write_private(&path, bytes),
-        }?;
-        return Ok(
-            tell(printer, &key, text::Keys::BackedUp { path }).and(Ok(crate::exit::Exit::Done))?
-        );
+            Backup::Words(phrase) => write_private(&path, grid(phrase).expose().as_bytes())?,
+            Backup::File(bytes) => write_private(&path, bytes)?,
+        }
+        tell(printer, &key, text::Keys::BackedUp { path })?;
+        return DONE;
     }
     if let Backup::Words(phrase) = &backup {
         if printer.is_json() {
