@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use std::io;
 
 use super::format::{Format, Match};
-use super::frame::{Scan, Stop};
+use super::frame::{Role, Scan, Stop};
 use super::input::Input;
 use super::rule::rule_table;
 use source::{Fields, File};
@@ -62,6 +62,33 @@ fn scan(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
     let Some(start) = signature(input)? else {
         return Err(Stop::at(&HDF5_SIGNATURE, 0, "no HDF5 signature"));
     };
+    let walked = walk(scan, input, start);
+    if matches!(walked, Err(Stop::Found(_))) {
+        judge_texts(scan, input)?;
+    }
+    walked
+}
+
+/// Judges the configurations in a file whose structure could not be followed: another reader may find them.
+fn judge_texts(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
+    let bytes = input.bytes_at(0, TEXTS_BYTES)?;
+    let texts = bytes.split(|byte| !matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~' | 0x80..));
+    for text in texts.filter(|text| text.len() >= TEXT_BYTES) {
+        let Some(begin) = text.iter().position(|byte| *byte == b'{') else {
+            continue;
+        };
+        let json = String::from_utf8_lossy(&text[begin..]);
+        if json.contains("class_name") {
+            let at = text.as_ptr().addr() - bytes.as_ptr().addr() + begin;
+            let name = format!("(text at {at}).json");
+            let mut json = io::Cursor::new(json.as_bytes());
+            scan.member(&name, Role::Data, &mut Input::new(&name, &mut json)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn walk(scan: &mut Scan<'_>, input: &mut Input<'_>, start: u64) -> Result<(), Stop> {
     let (file, root) = superblock(input, start)?;
     let mut walk = Walk {
         file,
@@ -148,4 +175,8 @@ impl Walk<'_, '_, '_, '_> {
 const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 const FIRST_BLOCK: u64 = 512;
 const SUPERBLOCK_BYTES: usize = 128;
+/// Configurations stand before the weights.
+const TEXTS_BYTES: usize = 64 << 20;
+/// A shorter text is no object with a class and its configuration.
+const TEXT_BYTES: usize = 24;
 const OBJECTS: usize = 1 << 19;

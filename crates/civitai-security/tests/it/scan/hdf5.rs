@@ -213,6 +213,20 @@ fn what_is_read_from_other_files_is_malicious() {
 }
 
 #[test]
+fn code_is_found_where_the_structure_is_broken() {
+    let mut file = new_style(&[attribute("model_config", LAMBDA)]);
+    file[48] = 0;
+    for file in [
+        file,
+        [b"\x89HDF\r\n\x1a\n\0\0\0\0", LAMBDA.as_bytes(), &[0; 64]].concat(),
+    ] {
+        let (verdict, rules) = judged("model.h5", &file);
+        assert_eq!(verdict, Verdict::Malicious);
+        assert!(rules.contains(&"keras_lambda"), "{rules:?}");
+    }
+}
+
+#[test]
 fn broken_structures_are_named() {
     let file = new_style(&[attribute("model_config", CLEAN)]);
     assert_eq!(judged("model.h5", b"something else").1[0], "hdf5_signature");
