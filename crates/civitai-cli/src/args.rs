@@ -18,6 +18,7 @@ use crate::text::{Lang, Message};
 mod bench;
 mod bulk;
 mod from_workflow;
+mod guard;
 mod identify;
 mod keys;
 mod library;
@@ -27,6 +28,7 @@ mod project;
 pub(crate) use self::bench::{AbArgs, BenchAction, BenchArgs};
 pub(crate) use self::bulk::{BulkAction, BulkArgs, BulkRunArgs};
 pub(crate) use self::from_workflow::FromWorkflowArgs;
+pub(crate) use self::guard::{QuarantineAction, QuarantineArgs, ScanFilesArgs};
 pub(crate) use self::identify::IdentifyArgs;
 pub(crate) use self::keys::{
     DestroyArgs, ExportPublicArgs, KeyArgs, KeyBackupArgs, KeyCreateArgs, KeyImportArgs,
@@ -157,6 +159,13 @@ impl Global {
             Key::Proxy => self.proxy.as_deref(),
             Key::ReportInterval => self.report_interval.as_deref(),
             Key::TokenFile => self.token_file.as_deref(),
+            // The verbs that scan have flags of their own.
+            Key::ScanCivitai
+            | Key::ScanClamav
+            | Key::ScanMalformed
+            | Key::ScanMalicious
+            | Key::ScanSuspicious
+            | Key::ScanUnscannable => None,
         }
     }
 }
@@ -225,10 +234,14 @@ pub(crate) enum Verb {
     Logout,
     /// Print the manual page
     Man(ManArgs),
+    /// See, let out or delete what was kept from its name
+    Quarantine(QuarantineArgs),
     /// Want models no more in this project
     Remove(RemoveArgs),
     /// Say what a link means
     Resolve(ResolveArgs),
+    /// Look into model files for what could do harm, running none of it
+    Scan(ScanFilesArgs),
     /// Search models
     Search(Box<SearchArgs>),
     /// Run a local imitation of Civitai

@@ -16,22 +16,25 @@ use civitai_download::{
 use civitai_library::catalogue::Recorder;
 use civitai_library::licence::Facts;
 use civitai_security::FileName;
+use civitai_security::scan::Verdict;
 use futures::stream::{self, Stream, StreamExt as _};
 
 use self::description::{Gallery, Knowledge};
 use self::record::Records;
 use self::report::{FileLine, Report};
+use crate::commands::library;
 use crate::exit::Kind;
 use crate::failure::Failure;
 use crate::features;
 use crate::job::Side;
+use crate::judge::{Judge, Judged, Judgement, SiteScan};
 use crate::network;
 use crate::patience::{Borne, Patience};
 use crate::progress::{Board, Running};
 use crate::safeguard::{Safeguard, Way};
 use crate::session::{Outcome, Session};
 use crate::settings::{Amount, Settings};
-use crate::text::{Hint, Message};
+use crate::text::{Guard, Hint, Message};
 
 pub(crate) use self::description::Description;
 pub(crate) use self::report::{Action, Ids};
@@ -58,6 +61,8 @@ pub(crate) struct Wanted {
     pub(crate) description: Option<Description>,
     /// What is known of the terms it comes under; nothing for a file from elsewhere.
     pub(crate) terms: Option<Facts>,
+    /// What the site's own scanners said of it.
+    pub(crate) site_scan: Option<SiteScan>,
 }
 
 /// A file that goes to its own name or nowhere.
@@ -118,6 +123,7 @@ pub(crate) struct Batch<'a> {
     report: Report<'a>,
     side: Option<Side>,
     guard: Safeguard,
+    judge: Option<Judge>,
     records: Records,
     gallery: Gallery,
 }
@@ -138,6 +144,7 @@ impl<'a> Batch<'a> {
             report: Report::new(&session.printer),
             side: None,
             guard: Safeguard::new(session),
+            judge: None,
             records: Records::default(),
             gallery: Gallery::default(),
         }
@@ -147,6 +154,12 @@ impl<'a> Batch<'a> {
     pub(crate) fn beside(mut self, side: Side) -> Self {
         self.report.beside(side.notes.clone());
         self.side = Some(side);
+        self
+    }
+
+    /// Looks into each file before it gets its name.
+    pub(crate) fn judging(mut self, judge: Judge) -> Self {
+        self.judge = Some(judge);
         self
     }
 
@@ -322,7 +335,11 @@ impl<'a> Batch<'a> {
         let Planned { wanted, path } = planned;
         let stopped = self.session.cancel.is_cancelled();
         let stopped = stopped.then(Failure::interrupted);
-        if let Some(failure) = stopped.or_else(|| self.report.why_not()) {
+        let foreseen = self
+            .judge
+            .as_ref()
+            .and_then(|judge| judge.foresee(wanted.site_scan.as_ref()).err());
+        if let Some(failure) = stopped.or_else(|| self.report.why_not()).or(foreseen) {
             self.report
                 .file(&FileLine::failed(&wanted, &path, 0, failure));
             return;
@@ -332,6 +349,7 @@ impl<'a> Batch<'a> {
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
         let mut turn = Some(turn);
+        let judged = Judged::default();
         let (outcome, is_there) = loop {
             let turn = match turn.take() {
                 Some(turn) => turn,
@@ -341,7 +359,7 @@ impl<'a> Batch<'a> {
             let lane = self.guard.lane().await;
             let running = self.running(&wanted, &path, &name);
             let result = self
-                .attempt(&wanted, &path, (lane.way, turn), &running)
+                .attempt(&wanted, &path, (lane.way, turn), (&running, &judged))
                 .await;
             let (taken, requests) = (lane.way.taken(), running.requests());
             let fetched_bytes = running.fetched_bytes();
@@ -352,6 +370,7 @@ impl<'a> Batch<'a> {
                 Ok(fetched) => {
                     wanted.landed(&fetched.path);
                     self.describe(&wanted, &path, Knowledge::New).await;
+                    self.tell_unsafe(&path, &judged);
                     break (FileLine::fetched(&wanted, &fetched), true);
                 }
                 Err(error) => error,
@@ -368,7 +387,9 @@ impl<'a> Batch<'a> {
                 Some(Borne::Over) => {}
             }
         };
+        let outcome = outcome.judged(judged.get());
         self.records.ended(&wanted, &path, &outcome);
+        self.shelve(&outcome).await;
         self.report.file(&outcome);
         if is_there {
             self.illustrate(&wanted, &path).await;
@@ -387,11 +408,43 @@ impl<'a> Batch<'a> {
         wanted: &Wanted,
         path: &Path,
         (way, turn): (Way, Turn),
-        running: &Running,
+        (running, judged): (&Running, &Judged),
     ) -> Result<Fetched, Error> {
-        let transfer = self.transfer(wanted, path, way).turn(turn);
+        let mut transfer = self.transfer(wanted, path, way).turn(turn);
+        if let Some(judge) = &self.judge {
+            transfer = judge.hook(judged, transfer);
+        }
         let transfer = transfer.events(running.listener());
         transfer.run(self.session.cancel.clone()).await
+    }
+
+    /// Warns of a file that is in its place although it is not clean.
+    fn tell_unsafe(&self, path: &Path, judged: &Judged) {
+        let Some(Judgement { verdict, reason }) = judged.get() else {
+            return;
+        };
+        if let Some(reason) = reason
+            && *verdict > Verdict::Unscannable
+        {
+            self.session.printer.warn(&Message::Guard(Guard::Taken {
+                path: path.to_owned(),
+                reason: reason.clone(),
+            }));
+        }
+    }
+
+    /// Has the catalogue list what went to quarantine. That it cannot takes nothing from the file, which is found there.
+    async fn shelve(&self, line: &FileLine) {
+        let Some(path) = line.quarantined().map(Path::to_owned) else {
+            return;
+        };
+        let Ok(library) = library::of(self.session) else {
+            return;
+        };
+        let note = move || civitai_library::quarantine::note(&library, &path);
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(note).await {
+            tracing::warn!(%error, "the catalogue does not list what is in quarantine");
+        }
     }
 
     /// Waits, for a job, until the server will hear of it again.

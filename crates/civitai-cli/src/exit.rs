@@ -6,37 +6,53 @@ use serde::{Serialize, Serializer};
 
 /// What the process tells its parent. The numbers are a promise to scripts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u8)]
 pub(crate) enum Exit {
     /// Everything asked for was done.
-    Done = 0,
+    Done,
     /// An unexpected failure: a bug here, or an answer nobody has seen before.
-    Unexpected = 1,
+    Unexpected,
     /// A flag, a link, a file of settings or a request that cannot be right.
-    Usage = 2,
+    Usage,
     /// The token is missing, or does not open this.
-    Denied = 3,
+    Denied,
     /// What was asked for does not exist.
-    NotFound = 4,
+    NotFound,
     /// The network, a server or a storage still failed after the retries.
-    Network = 5,
+    Network,
     /// A rate limit or a quota is used up.
-    Limited = 6,
+    Limited,
     /// The bytes are not what was promised, or nothing was promised.
-    Integrity = 7,
+    Integrity,
     /// This machine could not do it: no space, no permission, locked.
-    Local = 8,
+    Local,
     /// Of several items some succeeded and some failed.
-    Partly = 9,
+    Partly,
     /// Refused on purpose: unsafe content, unsafe address, policy.
-    Refused = 10,
+    Refused,
     /// Stopped by the user.
-    Interrupted = 130,
+    Interrupted,
+    /// `scan` found something, and says so as other scanners do.
+    Found,
+    /// `scan` could not tell.
+    Unclear,
 }
 
 impl Exit {
     pub(crate) fn code(self) -> u8 {
-        self as u8
+        match self {
+            Self::Done => 0,
+            Self::Found | Self::Unexpected => 1,
+            Self::Unclear | Self::Usage => 2,
+            Self::Denied => 3,
+            Self::NotFound => 4,
+            Self::Network => 5,
+            Self::Limited => 6,
+            Self::Integrity => 7,
+            Self::Local => 8,
+            Self::Partly => 9,
+            Self::Refused => 10,
+            Self::Interrupted => 130,
+        }
     }
 
     /// Folds the outcomes of several items: all good is 0, all alike is that code, anything else 9.

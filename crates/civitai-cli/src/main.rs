@@ -2,6 +2,7 @@
 
 mod args;
 mod batch;
+mod clamav;
 mod commands;
 mod consent;
 mod emergency;
@@ -10,6 +11,7 @@ mod failure;
 mod features;
 mod interrupt;
 mod job;
+mod judge;
 mod links;
 mod logs;
 mod memory;

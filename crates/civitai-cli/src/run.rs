@@ -149,8 +149,12 @@ fn run_with(verb: Verb, session: &Session) -> Outcome {
         Verb::Lock(args) => with_runtime(session, commands::lock::run(args, session)),
         Verb::Login(args) => with_runtime(session, commands::login::login(args, session)),
         Verb::Logout => commands::login::logout(session),
+        Verb::Quarantine(args) => {
+            with_runtime(session, commands::quarantine::run(args.action, session))
+        }
         Verb::Remove(args) => commands::remove::run(&args, session),
         Verb::Resolve(args) => with_runtime(session, commands::resolve::run(&args, session)),
+        Verb::Scan(args) => with_runtime(session, commands::scan::run(args, session)),
         Verb::Search(args) => with_runtime(session, commands::search::run(*args, session)),
         Verb::Sim(args) => with_runtime(session, commands::sim::run(args, session)),
         Verb::Sync(args) => with_runtime(session, commands::sync::run(args, session)),

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use civitai_download::Jobs;
 use civitai_library::layout::Layout;
+use civitai_security::scan::{Action, Policy};
 use url::Url;
 
 use crate::failure::Failure;
@@ -60,6 +61,12 @@ keys! {
     MonitorPerformance "monitor-performance" &[],
     Proxy "proxy" &["HTTPS_PROXY", "https_proxy"],
     ReportInterval "report-interval" &[],
+    ScanCivitai "scan.civitai" &[],
+    ScanClamav "scan.clamav" &[],
+    ScanMalformed "scan.malformed" &[],
+    ScanMalicious "scan.malicious" &[],
+    ScanSuspicious "scan.suspicious" &[],
+    ScanUnscannable "scan.unscannable" &[],
     TokenFile "token-file" &[],
 }
 
@@ -68,6 +75,14 @@ impl Key {
     pub(crate) fn find(name: &str) -> Option<Self> {
         let dashed = name.replace('_', "-");
         Self::ALL.iter().copied().find(|key| key.name() == dashed)
+    }
+
+    /// The table of a file that the key stands in, and its name there; none for the table of settings.
+    pub(crate) fn in_table(self) -> (Option<&'static str>, &'static str) {
+        match self.name().split_once('.') {
+            Some((table, name)) => (Some(table), name),
+            None => (None, self.name()),
+        }
     }
 
     /// The known name nearest to a mistyped one.
@@ -120,7 +135,34 @@ pub(crate) struct Settings {
     pub(crate) experimental: bool,
     /// Whether the safe path is taken whatever the failsafe says.
     pub(crate) force_sync: bool,
+    pub(crate) scan: Scan,
     pub(crate) layers: Layers,
+}
+
+/// What becomes of files that are not harmless: the table `[scan]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Scan {
+    pub(crate) policy: Policy,
+    /// What becomes of files that the site's own scanners call dangerous, before they are fetched.
+    pub(crate) civitai: Action,
+    /// The socket of a virus scanner whose opinion is wanted, too.
+    pub(crate) clamav: Option<PathBuf>,
+}
+
+impl Scan {
+    fn read(layers: &Layers) -> Result<Self, Failure> {
+        let action = |key| layers.parse(key, value::action);
+        Ok(Self {
+            policy: Policy {
+                malicious: layers.parse(Key::ScanMalicious, value::strict_action)?,
+                suspicious: action(Key::ScanSuspicious)?,
+                malformed: action(Key::ScanMalformed)?,
+                unscannable: action(Key::ScanUnscannable)?,
+            },
+            civitai: layers.parse(Key::ScanCivitai, value::refusal)?,
+            clamav: layers.path(Key::ScanClamav),
+        })
+    }
 }
 
 impl Settings {
@@ -144,6 +186,7 @@ impl Settings {
             monitor: is_monitored.then_some(report_interval),
             experimental: layers.parse(Key::EnableExperimentalPerformance, value::switch)?,
             force_sync: layers.parse(Key::ForceSyncMode, value::switch)?,
+            scan: Scan::read(&layers)?,
             layers,
         })
     }

@@ -4,6 +4,7 @@
 mod bulk;
 mod en;
 mod flow;
+mod guard;
 mod help;
 mod ja;
 mod keys;
@@ -26,6 +27,7 @@ use crate::settings::Bad;
 
 pub(crate) use bulk::{Bulk, item_word, state_word};
 pub(crate) use flow::{Flow, flow_heads, status_word};
+pub(crate) use guard::{Guard, verdict_word};
 pub(crate) use help::{misuse, translate_help};
 pub(crate) use keys::{Keys, key_heads, key_kind, key_place, key_state};
 pub(crate) use library::Library;
@@ -202,6 +204,8 @@ pub(crate) enum Message {
         verified: Verified,
         elapsed: Duration,
     },
+    /// About what is in files, and about quarantine.
+    Guard(Guard),
     Incomplete {
         gap: Gap,
     },
@@ -274,7 +278,6 @@ pub(crate) enum Message {
     SameFile {
         link: String,
     },
-    ScanLater,
     SecretFileIsOpen {
         path: PathBuf,
     },
@@ -311,10 +314,6 @@ pub(crate) enum Message {
     },
     TokenStoredInKeyring,
     TokenUnverified,
-    UnappliedTable {
-        table: String,
-        place: String,
-    },
     UnknownBaseModel {
         problem: String,
     },
@@ -374,6 +373,8 @@ pub(crate) enum Hint {
     OtherName,
     /// About keys and passphrases.
     Keys(Keys),
+    /// About what is in files, and about quarantine.
+    Guard(Guard),
     /// About the library.
     Library(Library),
     /// About the manifest, the lock and what they lead to.

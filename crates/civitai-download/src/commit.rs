@@ -4,17 +4,16 @@
 //! the same transfer again finishes the job, and the final name never holds bytes that were not verified.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::digest::Digests;
+use crate::digest::{Digest, DigestSet, Digests, hash_file};
 use crate::disk;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::part::Part;
+use crate::quarantine::{Note, Reason};
 
-mod quarantine;
 mod together;
 
-pub(crate) use quarantine::Reason;
 pub use together::Commits;
 pub(crate) use together::Step;
 
@@ -32,7 +31,52 @@ pub struct Candidate<'a> {
     pub digests: &'a Digests,
 }
 
-pub(crate) type Judge = dyn Fn(&Candidate<'_>) -> Result<(), BoxError> + Send + Sync;
+/// Why a judge refuses a file, and what becomes of the bytes.
+#[derive(Debug)]
+pub struct Refusal {
+    source: BoxError,
+    fate: Fate,
+}
+
+/// What becomes of bytes that are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Keep,
+    Remove,
+}
+
+impl Refusal {
+    /// The bytes go to quarantine.
+    pub fn keep(source: impl Into<BoxError>) -> Self {
+        Self {
+            source: source.into(),
+            fate: Fate::Keep,
+        }
+    }
+
+    /// The bytes are deleted.
+    pub fn remove(source: impl Into<BoxError>) -> Self {
+        Self {
+            source: source.into(),
+            fate: Fate::Remove,
+        }
+    }
+}
+
+impl From<&str> for Refusal {
+    fn from(source: &str) -> Self {
+        Self::keep(source)
+    }
+}
+
+/// The judge could not look: no word about the bytes, which stay where they are until the next run asks again.
+impl From<io::Error> for Refusal {
+    fn from(source: io::Error) -> Self {
+        Self::keep(source)
+    }
+}
+
+pub(crate) type Judge = dyn Fn(&Candidate<'_>) -> Result<(), Refusal> + Send + Sync;
 pub(crate) type Record = dyn Fn(&Candidate<'_>) -> Result<(), BoxError> + Send + Sync;
 
 /// What to do when the target's name is taken by other bytes.
@@ -60,22 +104,61 @@ impl Commit<'_> {
         let Some(judge) = self.judge else {
             return Ok(());
         };
-        let Err(source) = judge(&self.candidate(part.path(), digests)) else {
+        let Err(Refusal { source, fate }) = judge(&self.candidate(part.path(), digests)) else {
             return Ok(());
         };
         let source = match source.downcast::<io::Error>() {
             Ok(error) => return Err((*error).into()),
             Err(source) => source,
         };
-        let reason = Reason::Refused {
-            reason: source.to_string(),
+        let quarantined = match fate {
+            Fate::Keep => {
+                let reason = Reason::Refused {
+                    reason: source.to_string(),
+                };
+                Some(self.quarantine(part, digests, reason)?)
+            }
+            Fate::Remove => {
+                disk::remove_if_there(part.path())?;
+                self.forget(part.journal())?;
+                None
+            }
         };
-        let quarantined = self.quarantine(part, digests, &reason)?;
         Err(ErrorKind::Refused {
             quarantined,
             source,
         }
         .into())
+    }
+
+    /// Moves the bytes out of the way, with a note beside them that says why, and ends the transfer.
+    pub(crate) fn quarantine(
+        &self,
+        part: &Part,
+        digests: &Digests,
+        reason: Reason,
+    ) -> Result<PathBuf, Error> {
+        let sha256 = match digests.sha256 {
+            Some(sha256) => sha256,
+            None => sha256(part.path())?,
+        };
+        let note = Note::new(self.target, self.identity, sha256.to_string(), reason)
+            .with_bytes(digests.bytes);
+        let name = self.target.file_name().unwrap_or_default();
+        let beside = disk::parent(self.target);
+        let moved = match self
+            .quarantine_root
+            .map(|root| note.take(root, name, part.path()))
+        {
+            // A root on another volume cannot take a file by renaming.
+            None => note.take(beside, name, part.path()),
+            Some(Err(error)) if error.kind() == io::ErrorKind::CrossesDevices => {
+                note.take(beside, name, part.path())
+            }
+            Some(moved) => moved,
+        }?;
+        self.forget(part.journal())?;
+        Ok(moved)
     }
 
     /// Records a file that has its name, and is known to be the right one.
@@ -106,4 +189,10 @@ impl Commit<'_> {
             digests,
         }
     }
+}
+
+/// A run that was not asked for this digest has not made it.
+fn sha256(path: &Path) -> io::Result<Digest<32>> {
+    let digests = hash_file(path, DigestSet::SHA256)?;
+    Ok(digests.sha256.expect("the set asks for it"))
 }

@@ -165,11 +165,11 @@ pub enum ErrorKind {
         /// What the recorder says.
         source: BoxError,
     },
-    /// The judge refused the content; it is in quarantine.
+    /// The judge refused the content; it is in quarantine, unless the judge wanted it deleted.
     #[error("the content was refused")]
     Refused {
-        /// Where the bytes are now.
-        quarantined: PathBuf,
+        /// Where the bytes are now, if they were kept.
+        quarantined: Option<PathBuf>,
         /// What the judge says.
         source: BoxError,
     },
@@ -341,9 +341,11 @@ impl Error {
     /// What a person may do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match &self.0.kind {
-            ErrorKind::Integrity { .. } | ErrorKind::Refused { .. } => {
-                Some("the bytes are kept in quarantine for a look")
-            }
+            ErrorKind::Integrity { .. }
+            | ErrorKind::Refused {
+                quarantined: Some(_),
+                ..
+            } => Some("the bytes are kept in quarantine for a look"),
             ErrorKind::Interrupted | ErrorKind::Network { .. } | ErrorKind::Timeout { .. } => {
                 Some("run the same command again: it goes on where this stopped")
             }

@@ -20,6 +20,7 @@ pub mod event;
 pub mod hot;
 pub mod jobs;
 pub mod lease;
+pub mod quarantine;
 pub mod source;
 pub mod tree;
 pub mod tuning;
@@ -41,7 +42,7 @@ mod serial;
 mod storage;
 mod transfer;
 
-pub use commit::{Candidate, Commits, Existing};
+pub use commit::{Candidate, Commits, Existing, Refusal};
 pub use connection::Patience;
 pub use disk::Obstacle;
 pub use error::{Error, ErrorKind};

@@ -10,7 +10,7 @@ use civitai_reliability::RetryPolicy;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::commit::{Candidate, Commit, Commits, Existing, Judge, Record};
+use crate::commit::{Candidate, Commit, Commits, Existing, Judge, Record, Refusal};
 use crate::connection::{Patience, blocking};
 use crate::digest::{DigestSet, Digests, hash_file};
 use crate::disk::{self, Obstacle};
@@ -221,12 +221,12 @@ impl Transfer {
         }
     }
 
-    /// Sets who sees the verified bytes before they get their name; an error sends them to quarantine, but for an
-    /// [`io::Error`](std::io::Error): then they stay where they are, and the next run asks again. It may block.
+    /// Sets who sees the verified bytes before they get their name, and may refuse them. After an
+    /// [`io::Error`](std::io::Error) they stay where they are, and the next run asks again. It may block.
     #[must_use]
     pub fn judge(
         self,
-        judge: impl Fn(&Candidate<'_>) -> Result<(), BoxError> + Send + Sync + 'static,
+        judge: impl Fn(&Candidate<'_>) -> Result<(), Refusal> + Send + Sync + 'static,
     ) -> Self {
         Self {
             judge: Some(Arc::new(judge)),

@@ -18,6 +18,7 @@ pub mod manifest;
 pub mod operation;
 pub mod path;
 pub mod project;
+pub mod quarantine;
 pub mod relock;
 pub mod repair;
 pub mod resolve;

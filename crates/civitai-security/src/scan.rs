@@ -34,6 +34,7 @@ mod onnx;
 mod other;
 mod path;
 mod pickle;
+mod policy;
 mod protobuf;
 mod report;
 mod rule;
@@ -49,6 +50,7 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 
 pub use limits::Limits;
+pub use policy::{Action, Policy, Unsafe};
 pub use report::{Finding, Report, Verdict};
 pub use rule::{Rule, RuleGroup, rules};
 
@@ -61,7 +63,12 @@ use input::Input;
 /// reason in its finding. Blocks; reads at most the whole file, and only parts of it where the format
 /// says that the rest is numbers.
 pub fn scan(path: &Path, limits: &Limits) -> Report {
-    let name = path
+    scan_as(path, path, limits)
+}
+
+/// Scans the file at `path` that is going to be called `name`.
+pub fn scan_as(name: &Path, path: &Path, limits: &Limits) -> Report {
+    let name = name
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();

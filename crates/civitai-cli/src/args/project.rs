@@ -115,6 +115,9 @@ pub(crate) struct SyncArgs {
     /// Accept a file for which Civitai promises no digest
     #[arg(long)]
     pub(crate) accept_unverified: bool,
+    /// Accept content that a scan finds unsafe
+    #[arg(long)]
+    pub(crate) accept_unsafe: bool,
     /// Wait while another process works on the same file
     #[arg(long)]
     pub(crate) wait: bool,
@@ -138,6 +141,9 @@ pub(crate) struct UpgradeArgs {
     /// Accept a file for which Civitai promises no digest
     #[arg(long)]
     pub(crate) accept_unverified: bool,
+    /// Accept content that a scan finds unsafe
+    #[arg(long)]
+    pub(crate) accept_unsafe: bool,
 }
 
 #[derive(Args, Debug)]

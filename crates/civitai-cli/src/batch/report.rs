@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use civitai_download::jobs::Outcome;
 use civitai_download::{Error, ErrorKind, Fetched, How, Standing, Verified};
+use civitai_security::scan::Verdict;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -13,6 +14,7 @@ use super::{Unfound, Wanted};
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::job::{self, Ending, Notes};
+use crate::judge::{Judgement, SiteScan};
 use crate::network;
 use crate::printer::Printer;
 use crate::text::{Lang, Message};
@@ -85,11 +87,26 @@ pub(super) struct FileLine {
     sha256: Option<String>,
     verified: Verified,
     elapsed: Duration,
+    scan: Option<Verdict>,
+    site_scan: Option<SiteScan>,
     quarantine: Option<PathBuf>,
     failure: Option<Failure>,
 }
 
 impl FileLine {
+    /// Adds what was found in the file.
+    pub(super) fn judged(self, judgement: Option<&Judgement>) -> Self {
+        Self {
+            scan: judgement.map(|judgement| judgement.verdict),
+            ..self
+        }
+    }
+
+    /// Where the bytes are that must not get their name.
+    pub(super) fn quarantined(&self) -> Option<&Path> {
+        self.quarantine.as_deref()
+    }
+
     /// Why the file could not be had, if it could not.
     pub(super) fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
@@ -111,6 +128,8 @@ impl FileLine {
             sha256: fetched.digests.sha256.map(|digest| digest.to_string()),
             verified: fetched.verified,
             elapsed: fetched.elapsed,
+            scan: None,
+            site_scan: wanted.site_scan.clone(),
             quarantine: None,
             failure: None,
         }
@@ -138,6 +157,8 @@ impl FileLine {
             sha256: wanted.expected.sha256.map(|digest| digest.to_string()),
             verified: Verified::None,
             elapsed: Duration::ZERO,
+            scan: None,
+            site_scan: wanted.site_scan.clone(),
             quarantine: None,
             failure: Some(failure),
         }
@@ -151,13 +172,15 @@ impl FileLine {
             network::download_failure(error),
         );
         match error.kind() {
-            ErrorKind::Integrity { quarantined, .. } | ErrorKind::Refused { quarantined, .. } => {
-                Self {
-                    status: Status::Quarantined,
-                    quarantine: Some(quarantined.clone()),
-                    ..line
-                }
-            }
+            ErrorKind::Integrity { quarantined, .. }
+            | ErrorKind::Refused {
+                quarantined: Some(quarantined),
+                ..
+            } => Self {
+                status: Status::Quarantined,
+                quarantine: Some(quarantined.clone()),
+                ..line
+            },
             _ => line,
         }
     }
@@ -179,6 +202,8 @@ impl FileLine {
             sha256: None,
             verified: Verified::None,
             elapsed: Duration::ZERO,
+            scan: None,
+            site_scan: None,
             quarantine: None,
             failure: Some(unfound.failure.clone()),
         }
@@ -212,9 +237,12 @@ impl FileLine {
             "fetchedBytes": self.fetched_bytes,
             "sha256": self.sha256,
             "verified": self.verified.to_string(),
-            "scan": null,
+            "scan": self.scan.map(Verdict::as_str),
             "seconds": seconds(self.elapsed),
         });
+        if let Some(site) = &self.site_scan {
+            line["civitaiScan"] = site.to_json();
+        }
         if let Some(quarantine) = &self.quarantine {
             line["quarantine"] = json!(quarantine.to_string_lossy());
         }

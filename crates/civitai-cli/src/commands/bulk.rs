@@ -69,7 +69,6 @@ async fn run_links(args: BulkRunArgs, session: &Session) -> Outcome {
         printer.say(&Message::Bulk(Bulk::Background { id }));
         return Ok(Exit::Done);
     }
-    session.printer.detail(&Message::ScanLater);
     let claim = jobs.start(&new).map_err(|error| failure(&error))?;
     let job = jobs
         .job(claim.id().as_str())

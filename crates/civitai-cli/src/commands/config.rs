@@ -120,6 +120,7 @@ fn resolved(settings: &Settings, key: Key, raw: &Raw) -> String {
         Key::DataDir => Some(&settings.data_dir),
         Key::Library => Some(&settings.library),
         Key::CaFile => settings.ca_file.as_ref(),
+        Key::ScanClamav => settings.scan.clamav.as_ref(),
         Key::TokenFile => settings.token_file.as_ref(),
         Key::Proxy => {
             return settings

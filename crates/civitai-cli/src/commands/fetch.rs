@@ -126,6 +126,7 @@ impl<'a> Fetcher<'a> {
             pinned: None,
             description: None,
             terms: None,
+            site_scan: None,
         })
     }
 

@@ -24,6 +24,7 @@ use crate::batch::{Batch, Description, Ids, Rules, Unfound, Wanted};
 use crate::commands::library;
 use crate::exit::Kind;
 use crate::failure::Failure;
+use crate::judge::{Judge, SiteScan};
 use crate::links::{self, Entry};
 use crate::network;
 use crate::patience::{Borne, Patience};
@@ -45,12 +46,12 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> Outcome {
     let recorder = recorder(session, rules.dry_run).await?;
     let finder = Finder::new(&args.choose, session, None)?;
     let finder = Arc::new(finder.telling(recorder.clone()));
-    session.printer.detail(&Message::ScanLater);
     let found = stream::iter(entries)
         .map(|entry| Arc::clone(&finder).follow(entry))
         .buffered(LOOKUPS)
         .flatten();
     Batch::new(session, rules)
+        .judging(Judge::new(session, args.choose.accept_unsafe))
         .recording(recorder)
         .run(found)
         .await
@@ -400,6 +401,7 @@ impl Finder {
                 pictures,
             }),
             terms: Some(terms),
+            site_scan: SiteScan::of(file),
         }
     }
 }

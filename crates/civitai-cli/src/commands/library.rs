@@ -1,6 +1,6 @@
 //! `library`: what is on the disk, and what is known of it.
 
-mod bar;
+pub(crate) mod bar;
 mod check_db;
 mod keep;
 mod list;

@@ -23,15 +23,18 @@ use crate::commands::{get, project};
 use crate::consent;
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
+use crate::judge::Judge;
 use crate::network;
 use crate::session::{Outcome, Session};
 use crate::text::{self, Hint, Message};
 
 /// How a sync treats what it meets.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 pub(crate) struct Care {
     pub(crate) consent: bool,
     pub(crate) accept_unverified: bool,
+    pub(crate) accept_unsafe: bool,
     pub(crate) wait: bool,
 }
 
@@ -80,6 +83,7 @@ pub(crate) async fn run(args: SyncArgs, session: &Session) -> Outcome {
     let care = Care {
         consent: args.consent_real_person,
         accept_unverified: args.accept_unverified,
+        accept_unsafe: args.accept_unsafe,
         wait: args.wait,
     };
     work.carry_out(care, exits).await
@@ -356,6 +360,7 @@ impl Work<'_> {
                     landed: Arc::clone(landed),
                 }),
                 terms: Some(file.facts()),
+                site_scan: None,
             }));
         }
         let rules = Rules {
@@ -372,6 +377,7 @@ impl Work<'_> {
         };
         let recorder = get::recorder(session, false).await?;
         Batch::new(session, rules)
+            .judging(Judge::new(session, care.accept_unsafe))
             .recording(recorder)
             .run(stream::iter(wanted))
             .await

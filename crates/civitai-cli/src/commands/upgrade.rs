@@ -57,6 +57,7 @@ pub(crate) async fn run(args: UpgradeArgs, session: &Session) -> Outcome {
     let care = Care {
         consent: args.consent_real_person,
         accept_unverified: args.accept_unverified,
+        accept_unsafe: args.accept_unsafe,
         wait: false,
     };
     let synced = sync::carry_out(session, found, relocked.lock, manifest.policy, care).await?;

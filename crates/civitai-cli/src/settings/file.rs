@@ -60,7 +60,7 @@ impl ConfigFile {
 
     /// Sets `key`, or removes it when `text` is empty.
     pub(crate) fn set(&mut self, key: Key, text: &str) {
-        let table = self.table_mut();
+        let table = self.table_mut(key);
         let written = spelled(table, key);
         if text.is_empty() {
             table.remove(&written);
@@ -119,24 +119,23 @@ impl ConfigFile {
                         found.push(self.setting(name, item)?);
                     }
                 }
+                (SCAN, item) if item.is_table_like() => {
+                    let table = item.as_table_like().into_iter();
+                    for (name, item) in table.flat_map(|table| table.iter()) {
+                        found.push(self.setting(&format!("{SCAN}.{name}"), item)?);
+                    }
+                }
                 _ if self.scope == Scope::User => found.push(self.setting(name, item)?),
                 _ if LATER_TABLES.contains(&name) => {}
-                _ if UNAPPLIED_TABLES.contains(&name) => {
-                    return Err(Failure::new(
-                        crate::exit::Kind::Unsupported,
-                        Message::UnappliedTable {
-                            table: name.to_owned(),
-                            place,
-                        },
-                    ));
-                }
                 _ => {
                     return Err(Failure::usage(Message::UnknownTable {
                         table: name.to_owned(),
                         place,
                         nearest: nearest(
                             name,
-                            ["settings"].into_iter().chain(LATER_TABLES.iter().copied()),
+                            ["settings", SCAN]
+                                .into_iter()
+                                .chain(LATER_TABLES.iter().copied()),
                         ),
                     }));
                 }
@@ -173,16 +172,19 @@ impl ConfigFile {
         Ok((name.to_owned(), text))
     }
 
-    fn table_mut(&mut self) -> &mut Table {
+    /// The table that `key` stands in.
+    fn table_mut(&mut self, key: Key) -> &mut Table {
         let nested = self.scope == Scope::Project
             || self.document.get("settings").is_some_and(Item::is_table);
         let root = self.document.as_table_mut();
-        if !nested {
-            return root;
-        }
-        let item = root.entry("settings").or_insert_with(toml_edit::table);
+        let name = match key.in_table() {
+            (Some(table), _) => table,
+            (None, _) if nested => "settings",
+            (None, _) => return root,
+        };
+        let item = root.entry(name).or_insert_with(toml_edit::table);
         if !item.is_table() {
-            // An inline `settings = { … }` reads the same as a table; an edit spells it out.
+            // An inline table reads the same as a table; an edit spells it out.
             let inline = std::mem::take(item);
             *item = inline
                 .into_table()
@@ -198,13 +200,13 @@ fn spelled(table: &Table, key: Key) -> String {
     table
         .iter()
         .map(|(name, _)| name)
-        .find(|name| Key::find(name) == Some(key))
-        .unwrap_or(key.name())
+        .find(|name| name.replace('_', "-") == key.in_table().1)
+        .unwrap_or(key.in_table().1)
         .to_owned()
 }
 
 /// Tables of a project that other verbs read.
 const LATER_TABLES: &[&str] = &["library", "model", "policy"];
 
-/// Tables that promise protection nothing here gives yet: going on as if they were not there would be a lie.
-const UNAPPLIED_TABLES: &[&str] = &["scan"];
+/// The table of what becomes of files that are not harmless.
+const SCAN: &str = "scan";

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use civitai_library::project::Project;
+use civitai_security::scan::{Action, Policy, Verdict};
 use etcetera::BaseStrategy as _;
 
 use super::file::{self, ConfigFile, Scope};
@@ -230,12 +231,38 @@ impl Layers {
         for (name, text) in file.settings()? {
             let key = Key::find(&name)
                 .ok_or_else(|| unknown_key(&name, &file.path().display().to_string()))?;
-            self.values.entry(key).or_insert_with(|| Raw {
+            let raw = Raw {
                 text,
                 origin: origin.clone(),
-            });
+            };
+            if !self.keep_strict(key, &raw) {
+                self.values.entry(key).or_insert(raw);
+            }
         }
         Ok(())
+    }
+
+    /// A project may ask for more care than its user, never for less: it may come from somebody else. Puts `own` in the
+    /// place of what a project says unless that is stricter.
+    fn keep_strict(&mut self, key: Key, own: &Raw) -> bool {
+        let Some(theirs) = self.values.get_mut(&key) else {
+            return false;
+        };
+        // A word that this key does not know is told of, not replaced.
+        let fits = |action: &Action| match key {
+            Key::ScanMalicious => *action != Action::Allow,
+            Key::ScanCivitai => *action != Action::Quarantine,
+            _ => true,
+        };
+        let word = |raw: &Raw| Action::of_word(&raw.text).filter(fits);
+        let words = (word(theirs), word(own));
+        let is_no_stricter = key.in_table().0.is_some()
+            && matches!(theirs.origin, Origin::Project(_))
+            && matches!(words, (Some(theirs), Some(own)) if theirs <= own);
+        if is_no_stricter {
+            theirs.clone_from(own);
+        }
+        is_no_stricter
     }
 
     fn fill_defaults(&mut self) {
@@ -249,6 +276,7 @@ impl Layers {
             (None, None) => None,
         };
         let text = |path: Option<PathBuf>| path.map(|path| path.to_string_lossy().into_owned());
+        let on = |verdict| Some(Policy::default().on(verdict).as_str().to_owned());
         for key in Key::ALL.iter().copied() {
             let default = match key {
                 Key::AllowPrivateNetwork
@@ -268,13 +296,23 @@ impl Layers {
                 Key::MaxWait => Some("60s".to_owned()),
                 // Often enough to see a stall, seldom enough to read.
                 Key::ReportInterval => Some("10s".to_owned()),
-                Key::CaFile | Key::LimitRate | Key::Proxy | Key::TokenFile => None,
+                Key::ScanCivitai => Some(Action::Refuse.as_str().to_owned()),
+                Key::ScanMalformed => on(Verdict::Malformed),
+                Key::ScanMalicious => on(Verdict::Malicious),
+                Key::ScanSuspicious => on(Verdict::Suspicious),
+                Key::ScanUnscannable => on(Verdict::Unscannable),
+                Key::CaFile | Key::LimitRate | Key::Proxy | Key::ScanClamav | Key::TokenFile => {
+                    None
+                }
             };
             if let Some(text) = default {
-                self.values.entry(key).or_insert(Raw {
+                let raw = Raw {
                     text,
                     origin: Origin::Default,
-                });
+                };
+                if !self.keep_strict(key, &raw) {
+                    self.values.entry(key).or_insert(raw);
+                }
             }
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use civitai_library::layout::{Layout, LayoutError};
+use civitai_security::scan::Action;
 use url::Url;
 
 use crate::text::{Lang, nearest};
@@ -141,6 +142,28 @@ pub(super) fn switch(text: &str) -> Result<bool, Bad> {
         "true" => Ok(true),
         "false" => Ok(false),
         _ => Err(not_one_of(text, &["true", "false"])),
+    }
+}
+
+/// What becomes of a file that is not clean.
+pub(super) fn action(text: &str) -> Result<Action, Bad> {
+    Action::of_word(text).ok_or_else(|| not_one_of(text, Action::WORDS))
+}
+
+/// The same where no file of settings may say that it is taken: that needs the flag each time.
+pub(super) fn strict_action(text: &str) -> Result<Action, Bad> {
+    match action(text) {
+        Ok(action) if action > Action::Allow => Ok(action),
+        _ => Err(not_one_of(text, &["quarantine", "refuse"])),
+    }
+}
+
+/// What becomes of a file that has not been fetched.
+pub(super) fn refusal(text: &str) -> Result<Action, Bad> {
+    match text {
+        "allow" => Ok(Action::Allow),
+        "refuse" => Ok(Action::Refuse),
+        _ => Err(not_one_of(text, &["allow", "refuse"])),
     }
 }
 

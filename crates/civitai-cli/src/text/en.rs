@@ -113,6 +113,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::Keys(keys) => keys.say(Lang::En),
         Message::Incomplete { gap } => format!("the list may be incomplete: {gap}"),
         Message::Interrupted => "interrupted".to_owned(),
+        Message::Guard(guard) => guard.say(Lang::En),
         Message::Library(library) => library.say(Lang::En),
         Message::LineEnd => "\n".to_owned(),
         Message::ListMissing { path, problem } => {
@@ -164,9 +165,6 @@ pub(super) fn say(message: &Message) -> String {
         }
         Message::Quarantined { path } => format!("the bytes are kept in {}", path.display()),
         Message::SameFile { link } => format!("{link} is a file this run has already"),
-        Message::ScanLater => {
-            "scanning for unsafe content is not built in yet: `scan` is null".to_owned()
-        }
         Message::SecretFileIsOpen { path } => {
             format!(
                 "{} can be read by others; run: chmod 600 {0}",
@@ -217,9 +215,6 @@ pub(super) fn say(message: &Message) -> String {
         ),
         Message::TokenStoredInKeyring => "the token is in the keyring of this system".to_owned(),
         Message::TokenUnverified => "token stored without asking the site".to_owned(),
-        Message::UnappliedTable { table, place } => {
-            format!("[{table}] in {place} asks for protection this version does not give yet")
-        }
         Message::UnknownBaseModel { problem } => problem.clone(),
         Message::UnknownKey {
             key,
@@ -287,6 +282,7 @@ pub(super) fn hint(hint: &Hint) -> String {
     let text = match hint {
         Hint::Bulk(bulk) => return bulk.say(Lang::En),
         Hint::Keys(keys) => return keys.say(Lang::En),
+        Hint::Guard(guard) => return guard.say(Lang::En),
         Hint::Library(library) => return library.say(Lang::En),
         Hint::Project(project) => return project.say(Lang::En),
         Hint::DidYouMean(word) => return format!("did you mean `{word}`?"),
@@ -359,7 +355,9 @@ fn kind_hint(kind: Kind) -> &'static str {
         Kind::NoSpace => "free some space, or choose another directory; what is there will be used",
         Kind::Io => "check that the path exists and that you may write there",
         Kind::Locked => "wait for it to end: --wait does so and then goes on",
-        Kind::UnsafeContent => "the content is refused for safety",
+        Kind::UnsafeContent => {
+            "`civitai-dl quarantine list` shows what was kept; --accept-unsafe takes such files all the same"
+        }
         Kind::UnsafeAddress => {
             "only public addresses over https are followed; --allow-private-network adds those of your own network"
         }

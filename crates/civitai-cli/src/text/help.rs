@@ -1,6 +1,7 @@
 //! The help pages in Japanese: the derive macro holds the English ones.
 
 mod flow;
+mod guard;
 mod keys;
 mod library;
 mod project;
@@ -97,6 +98,7 @@ fn about(path: &str) -> Option<&'static str> {
         ABOUTS,
         flow::ABOUTS,
         keys::ABOUTS,
+        guard::ABOUTS,
         library::ABOUTS,
         project::ABOUTS,
     ]
@@ -114,6 +116,7 @@ fn argument(path: &str, id: &str) -> Option<&'static str> {
             ARGUMENTS,
             flow::ARGUMENTS,
             keys::ARGUMENTS,
+            guard::ARGUMENTS,
             library::ARGUMENTS,
             project::ARGUMENTS,
         ]
@@ -341,7 +344,6 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
         "wait",
         "他のプロセスが同じファイルを扱っている間は待つ",
     ),
-    ("get", "accept_unsafe", "検査で危険とされた内容も受け入れる"),
     (
         "get",
         "accept_unverified",

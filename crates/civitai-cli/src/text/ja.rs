@@ -87,6 +87,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::Interrupted => "中断しました".to_owned(),
         Message::Flow(flow) => flow.say(Lang::Ja),
         Message::Keys(keys) => keys.say(Lang::Ja),
+        Message::Guard(guard) => guard.say(Lang::Ja),
         Message::Library(library) => library.say(Lang::Ja),
         Message::LineEnd => "\n".to_owned(),
         Message::ListMissing { path, problem } => {
@@ -128,7 +129,6 @@ pub(super) fn say(message: &Message) -> String {
         }
         Message::Quarantined { path } => format!("ファイルを {} に隔離しました", path.display()),
         Message::SameFile { link } => format!("{link} は今回すでに取得するファイルと同じです"),
-        Message::ScanLater => "危険な内容の検査はまだ組み込まれていないため、`scan` は null です".to_owned(),
         Message::SecretFileIsOpen { path } => {
             format!(
                 "{} は他のユーザーから読めます。chmod 600 {0} を実行してください",
@@ -172,9 +172,6 @@ pub(super) fn say(message: &Message) -> String {
         ),
         Message::TokenStoredInKeyring => "トークンをシステムのキーリングに保存しました".to_owned(),
         Message::TokenUnverified => "サイトに確認せずにトークンを保存しました".to_owned(),
-        Message::UnappliedTable { table, place } => {
-            format!("{place} の [{table}] が求める保護は、この版ではまだ提供されていません")
-        }
         Message::UnknownBaseModel { problem } => format!("未知のベースモデルです: {problem}"),
         Message::UnknownKey {
             key,
@@ -305,6 +302,7 @@ pub(super) fn hint(hint: &Hint) -> String {
     let text = match hint {
         Hint::Bulk(bulk) => return bulk.say(Lang::Ja),
         Hint::Keys(keys) => return keys.say(Lang::Ja),
+        Hint::Guard(guard) => return guard.say(Lang::Ja),
         Hint::Library(library) => return library.say(Lang::Ja),
         Hint::Project(project) => return project.say(Lang::Ja),
         Hint::DidYouMean(word) => return format!("`{word}` のことですか?"),
@@ -384,7 +382,9 @@ fn kind_hint(kind: Kind) -> &'static str {
         }
         Kind::Io => "パスがあり、書き込めることを確認してください",
         Kind::Locked => "終わるまで待ってください。--wait を付けると待ってから続行します",
-        Kind::UnsafeContent => "安全のため、この内容は受け付けません",
+        Kind::UnsafeContent => {
+            "隔離されたものは `civitai-dl quarantine list` で確認できます。--accept-unsafe を付けると受け入れます"
+        }
         Kind::UnsafeAddress => {
             "https の公開アドレスだけを使います。自分のネットワークなら --allow-private-network で許可できます"
         }

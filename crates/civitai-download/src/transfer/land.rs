@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::Transfer;
-use crate::commit::{Commit, Reason, Step};
+use crate::commit::{Commit, Step};
 use crate::connection::blocking;
 use crate::digest::Digests;
 use crate::error::{Error, ErrorKind};
 use crate::part::Part;
+use crate::quarantine::Reason;
 use crate::response::sniff;
 use crate::verify::{Mismatch, Verified, Warning};
 
@@ -46,11 +47,11 @@ impl Transfer {
             Ok(warnings) => warnings,
             Err(mismatch) => {
                 let reason = Reason::Integrity {
-                    algorithm: mismatch.algorithm,
+                    algorithm: mismatch.algorithm.to_owned(),
                     expected: mismatch.expected.clone(),
                     got: mismatch.got.clone(),
                 };
-                let quarantined = commit.quarantine(part, digests, &reason)?;
+                let quarantined = commit.quarantine(part, digests, reason)?;
                 return Err(ErrorKind::Integrity {
                     mismatch,
                     quarantined,
@@ -95,12 +96,12 @@ impl Transfer {
         let quarantined = commit.quarantine(
             part,
             digests,
-            &Reason::Refused {
+            Reason::Refused {
                 reason: page.to_string(),
             },
         )?;
         Err(ErrorKind::Refused {
-            quarantined,
+            quarantined: Some(quarantined),
             source: page.to_string().into(),
         }
         .into())

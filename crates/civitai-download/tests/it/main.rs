@@ -12,6 +12,7 @@ mod hostile;
 mod jobs;
 mod many;
 mod origins;
+mod quarantine;
 mod quirks;
 mod resume;
 mod server;

@@ -89,7 +89,7 @@ async fn child() {
     };
     let stop_at = move |place: &'static str| {
         let stop = stop.clone();
-        move |_: &civitai_download::Candidate<'_>| {
+        move || {
             if stop == place {
                 say(place.to_owned());
                 // Until the kill.
@@ -97,13 +97,19 @@ async fn child() {
                     std::thread::park();
                 }
             }
-            Ok(())
         }
     };
+    let (judge, record) = (stop_at("judge"), stop_at("record"));
     let transfer = Transfer::new(storage(), source, target)
         .connections(Connections::AtMost(4))
-        .judge(stop_at("judge"))
-        .record(stop_at("record"))
+        .judge(move |_| {
+            judge();
+            Ok(())
+        })
+        .record(move |_| {
+            record();
+            Ok(())
+        })
         .events(move |event| {
             if let Event::Progress { bytes, .. } = event {
                 say(format!("bytes {bytes}"));

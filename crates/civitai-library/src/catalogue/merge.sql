@@ -108,3 +108,7 @@ WHERE ours.kind IS NULL OR ours.seen < theirs.seen;
 DROP TABLE temp.newer_model;
 DROP TABLE temp.newer_version;
 DROP TABLE temp.new_operation;
+
+INSERT INTO main.quarantine (root, path, noted)
+SELECT root, path, noted FROM other.quarantine WHERE ended IS NULL
+ON CONFLICT DO NOTHING;

@@ -9,13 +9,14 @@ use rusqlite_migration::{M, Migrations};
 pub(super) const MIGRATIONS: Migrations<'static> = Migrations::from_slice(ALL);
 
 /// The number of the newest version.
-pub(crate) const LATEST: u32 = 4;
+pub(crate) const LATEST: u32 = 5;
 
 const ALL: &[M<'static>] = &[
     M::up(include_str!("schema/1-up.sql")).down(include_str!("schema/1-down.sql")),
     M::up(include_str!("schema/2-up.sql")).down(include_str!("schema/2-down.sql")),
     M::up(include_str!("schema/3-up.sql")).down(include_str!("schema/3-down.sql")),
     M::up(include_str!("schema/4-up.sql")).down(include_str!("schema/4-down.sql")),
+    M::up(include_str!("schema/5-up.sql")).down(include_str!("schema/5-down.sql")),
 ];
 
 #[cfg(test)]

@@ -24,9 +24,9 @@ pub(super) fn edges(kind: Kind, seed: u64, len: u64) -> (Vec<u8>, Vec<u8>) {
 /// format's own writer makes it.
 fn safetensors(seed: u64, len: u64) -> Vec<u8> {
     // Offsets into the whole length have at least as many digits as those into what remains after the header.
-    let room = tensor_list(seed, len).len().next_multiple_of(8) as u64 + 64;
+    let room = tensor_list(seed, len, len).len().next_multiple_of(8) as u64 + 64;
     let header = if len >= 8 + room {
-        let mut text = tensor_list(seed, len - 8 - room);
+        let mut text = tensor_list(seed, len, len - 8 - room);
         text.extend(std::iter::repeat_n(
             ' ',
             usize::try_from(room)
@@ -43,8 +43,8 @@ fn safetensors(seed: u64, len: u64) -> Vec<u8> {
     head
 }
 
-/// The header's JSON for tensors that take `payload` bytes.
-fn tensor_list(seed: u64, payload: u64) -> String {
+/// The header's JSON for tensors that take `payload` bytes of a file of `len`.
+fn tensor_list(seed: u64, len: u64, payload: u64) -> String {
     let mut header = Map::new();
     header.insert("__metadata__".to_owned(), json!({ "format": "pt" }));
     let count = 4 + mix(seed, 0) % 28;
@@ -57,7 +57,7 @@ fn tensor_list(seed: u64, payload: u64) -> String {
         if rows > 0 {
             let end = offset + rows * columns * 2;
             header.insert(
-                tensor_name(payload, index),
+                tensor_name(len, index),
                 tensor("F16", &[rows, columns], offset, end),
             );
             offset = end;
@@ -67,7 +67,7 @@ fn tensor_list(seed: u64, payload: u64) -> String {
     if halves > 0 {
         let end = offset + halves * 2;
         header.insert(
-            tensor_name(payload, count),
+            tensor_name(len, count),
             tensor("F16", &[halves], offset, end),
         );
         offset = end;
@@ -79,8 +79,8 @@ fn tensor_list(seed: u64, payload: u64) -> String {
 }
 
 /// Names as an adapter has them in a small file and as a checkpoint has them in a large one.
-fn tensor_name(payload: u64, index: u64) -> String {
-    if payload < 1 << 30 {
+fn tensor_name(len: u64, index: u64) -> String {
+    if len < 1 << 30 {
         format!(
             "lora_unet_down_blocks_{}_attentions_{}_proj_in.lora_up.weight",
             index / 2,
@@ -204,6 +204,7 @@ mod tests {
             (1, 1 << 20),
             (2, 5_000),
             (3, 336_771),
+            (64, 1 << 30),
             (4, 7 << 30),
             (5, 600),
         ] {

@@ -244,6 +244,8 @@ fn format_of(name: &str) -> &'static str {
 }
 
 fn kind_of(name: &str) -> Kind {
+    // Names that end in dots or spaces, or shout, have the bytes of those that do not.
+    let name = name.trim_end_matches(['.', ' ']).to_ascii_lowercase();
     match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
         "safetensors" => Kind::SafeTensors,
         "gguf" => Kind::Gguf,
