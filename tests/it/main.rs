@@ -1,6 +1,7 @@
 //! End-to-end tests.
 
 mod arrows;
+mod bad_input;
 mod bench_ab;
 mod bulk;
 mod config;

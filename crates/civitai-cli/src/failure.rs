@@ -67,7 +67,7 @@ impl Failure {
     /// The same for a file the user named: that it is missing is a mistake in the command.
     pub(crate) fn usage_io(error: &io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::IsADirectory => {
+            io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidData => {
                 Self::library(Kind::Usage, error)
             }
             _ => Self::io(error),

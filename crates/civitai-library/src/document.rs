@@ -128,9 +128,9 @@ pub enum ReadError {
 
 /// Returns the text of a file; `None` if there is none.
 pub(crate) fn load(path: &Path) -> Result<Option<String>, ReadError> {
-    let bad = |problem| BadFile {
+    let bad = |line, problem| BadFile {
         path: path.to_owned(),
-        line: None,
+        line,
         problem: Box::new(problem),
     };
     let file = match fs_err::File::open(path) {
@@ -141,12 +141,13 @@ pub(crate) fn load(path: &Path) -> Result<Option<String>, ReadError> {
     let mut bytes = Vec::new();
     file.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {
-        return Err(bad(Problem::TooLarge { limit: LARGEST }).into());
+        return Err(bad(None, Problem::TooLarge { limit: LARGEST }).into());
     }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Some(text)),
-        Err(_) => Err(bad(Problem::NotText).into()),
-    }
+    String::from_utf8(bytes).map(Some).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.split(|byte| *byte == b'\n').count();
+        bad(Some(line), Problem::NotText).into()
+    })
 }
 
 /// A text and where it is from.

@@ -162,7 +162,10 @@ impl Work<'_> {
                 self.tell(step, action);
             }
         }
-        let done = self.prepare(&plan).await?;
+        if let Some(done) = self.prepare(&plan).await? {
+            // Whoever read standard output may leave; the files are wanted all the same.
+            let _ = operation::tell(&done, printer);
+        }
         let blocked = plan.steps.iter().filter_map(|step| match step {
             Step::Blocked { file } => Some((file.clone(), self.in_the_way(file))),
             _ => None,
@@ -179,9 +182,6 @@ impl Work<'_> {
             self.fetch(&plan, failed, care, &landed).await
         };
         self.note(&landed).await?;
-        if let Some(done) = done {
-            operation::tell(&done, printer)?;
-        }
         exits.push(outcome?);
         Ok(Exit::of_items(&exits))
     }

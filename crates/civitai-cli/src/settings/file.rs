@@ -32,7 +32,7 @@ pub(crate) struct ConfigFile {
 impl ConfigFile {
     /// Reads and parses; a syntax error names line and column.
     pub(crate) fn read(path: &Path, scope: Scope) -> Result<Self, Failure> {
-        let text = fs::read_to_string(path).map_err(|error| Failure::io(&error))?;
+        let text = fs::read_to_string(path).map_err(|error| Failure::usage_io(&error))?;
         let document = text.parse::<DocumentMut>().map_err(|error| {
             Failure::usage(Message::BadToml {
                 path: path.to_owned(),

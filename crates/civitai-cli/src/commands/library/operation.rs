@@ -154,8 +154,13 @@ pub(super) async fn sidecars(args: SidecarsArgs, session: &Session) -> Outcome {
             None => printer.detail(&Message::Place(Place::NothingToTell { path: path.clone() })),
         }
     }
+    // Nothing to write is no success beside what failed.
+    let is_idle = translation.plan.is_empty() && translation.unchanged == 0;
+    let has_failed = !exits.is_empty();
     let outcome = carry_out(translation.plan, session, args.show.dry_run).await?;
-    exits.push(outcome);
+    if !(is_idle && has_failed) {
+        exits.push(outcome);
+    }
     Ok(Exit::of_items(&exits))
 }
 
