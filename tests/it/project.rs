@@ -314,24 +314,80 @@ fn an_export_is_the_same_each_time_and_holds_no_token() {
         assert!(!first.stdout.contains(&site.token("plain")), "{form}");
     }
     user.run(&["export", "--format", "zip"]).exits(2);
-    // The script does what it says.
-    let script = user.run(&["export", "--format", "sh"]).stdout;
-    let script = user.write("fetch.sh", script);
-    let run = || {
-        std::process::Command::new("sh")
-            .arg(&script)
-            .current_dir(user.home())
-            .env("CIVITAI_TOKEN", site.token("plain"))
-            .output()
-            .expect("the machine has a shell")
-    };
-    if run().status.success() {
-        let path = user.path("loras/watercolour_fields.safetensors");
-        assert_eq!(fs_err::metadata(path).expect("fetched").len(), 3 << 20);
-        let before = site.sim.log().summary().storage_bytes;
-        assert!(run().status.success());
-        assert_eq!(site.sim.log().summary().storage_bytes, before);
-    } else {
-        println!("skipped: no curl");
+}
+
+/// Runs a tool in somebody's home; none if there is no such tool.
+fn tool(user: &User, site: &Site, words: &[&str]) -> Option<std::process::Output> {
+    let ran = std::process::Command::new(words[0])
+        .args(&words[1..])
+        .current_dir(user.home())
+        .env("CIVITAI_TOKEN", site.token("plain"))
+        .env("HOME", user.home())
+        .output();
+    ran.ok()
+}
+
+#[test]
+fn other_tools_fetch_what_is_exported() {
+    let site = Site::start();
+    let user = project(&site);
+    user.run(&["add", "1001", "1004"]).exits(0);
+    user.run(&["sync"]).exits(0);
+    let wanted = tree(&user.path("models"));
+    // What needs a login is beyond aria2, as its list says.
+    site.sim.state().switches.anonymous_downloads = true;
+    let aria2 = [
+        "aria2c",
+        "--no-conf",
+        "--dir=.",
+        "--input-file=list",
+        "--quiet",
+    ];
+    let curl = ["sh", "fetch.sh"];
+    for (form, name, words, needs) in [
+        ("aria2", "list", &aria2[..], "aria2c"),
+        ("sh", "fetch.sh", &curl[..], "curl"),
+    ] {
+        let other = User::of(&site);
+        let text = user.run(&["export", "--format", form]).exits(0).stdout;
+        other.write(name, text);
+        if tool(&other, &site, &[needs, "--version"]).is_none() {
+            println!("skipped: no {needs}");
+            continue;
+        }
+        let ran = tool(&other, &site, words).expect("it was there just now");
+        assert!(ran.status.success(), "{words:?}: {ran:?}");
+        fs_err::remove_file(other.path(name)).expect("it is there");
+        assert!(tree(other.home()) == wanted, "{form} makes another tree");
     }
 }
+
+#[test]
+fn a_bill_of_materials_is_valid() {
+    let site = Site::start();
+    let user = project(&site);
+    user.run(&["add", "1001", "1002", "1004"]).exits(0);
+    let bom = user
+        .run(&["export", "--format", "cyclonedx"])
+        .exits(0)
+        .stdout;
+    user.write("bom.json", bom);
+    let python = std::env::var("CIVITAI_CYCLONEDX_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let needed = "import cyclonedx.validation.json, jsonschema";
+    if tool(&user, &site, &[&python, "-c", needed]).is_some_and(|ran| ran.status.success()) {
+        let ran = tool(&user, &site, &[&python, "-c", VALIDATE]);
+        let ran = ran.expect("it was there just now");
+        assert!(ran.status.success(), "{ran:?}");
+    } else {
+        println!("skipped: no python3 with cyclonedx-python-lib[json-validation]");
+    }
+}
+
+/// The published schema, which refuses keys that it does not know.
+const VALIDATE: &str = "
+import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(open('bom.json').read())
+sys.exit(None if error is None else repr(error))
+";
