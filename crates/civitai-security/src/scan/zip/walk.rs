@@ -48,7 +48,7 @@ pub(super) fn next_header(input: &mut Input<'_>, range: Range<u64>) -> io::Resul
     let mut at = range.start;
     // Mostly it is right here.
     let mut chunk = LOCAL.len();
-    while at + LOCAL.len() as u64 <= range.end {
+    while at.saturating_add(LOCAL.len() as u64) <= range.end {
         let left = usize::try_from(range.end - at).unwrap_or(usize::MAX);
         let bytes = input.bytes_at(at, chunk.min(left))?;
         if let Some(found) = memchr::memmem::find(&bytes, &LOCAL) {

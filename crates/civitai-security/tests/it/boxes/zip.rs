@@ -395,3 +395,14 @@ fn what_is_said_to_be_a_link_is_judged_as_content_too() {
         ..bad()
     }]));
 }
+
+#[test]
+fn a_member_may_claim_to_end_behind_all_bytes() {
+    let sizes = Fields(vec![1, 0]).u16(16).u64(u64::MAX).u64(u64::MAX).0;
+    let mut bytes = local(&Member {
+        extra: sizes,
+        ..good()
+    });
+    bytes[18..26].fill(0xff);
+    assert_finds(&bytes, "zip_end_missing");
+}
