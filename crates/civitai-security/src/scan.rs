@@ -12,11 +12,6 @@
 //!
 //! The rules are in a table, [`rules`], and on the page `docs/scan-rules.md`.
 
-#![allow(
-    dead_code,
-    reason = "the formats that use all of the frame land one by one"
-)]
-
 mod budget;
 mod compress;
 mod config;

@@ -53,10 +53,6 @@ impl<'s, 'l> Watch<'s, 'l> {
         }
     }
 
-    pub(super) fn depth(&self) -> usize {
-        self.open.len()
-    }
-
     /// Takes the next piece, which begins at byte `at`.
     pub(super) fn take(&mut self, at: u64, node: &Node<'_>) {
         match node {

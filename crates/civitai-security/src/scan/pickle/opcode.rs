@@ -55,7 +55,7 @@ macro_rules! opcodes {
             };
             use Content::{ByteArray, Bytes, Long, String, Unicode};
             Some(match code {
-                $($code => $argument,)*
+                $($name => $argument,)*
                 _ => return Option::None,
             })
         }
@@ -63,7 +63,7 @@ macro_rules! opcodes {
         /// The name of an opcode in the Python reference.
         pub(super) const fn name(code: u8) -> &'static str {
             match code {
-                $($code => stringify!($name),)*
+                $($name => stringify!($name),)*
                 _ => "no opcode",
             }
         }
