@@ -7,6 +7,7 @@ mod bulk;
 mod config;
 mod decision;
 mod demo;
+mod encrypt;
 mod failsafe;
 mod fetch;
 mod from_workflow;

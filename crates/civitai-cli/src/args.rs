@@ -17,6 +17,7 @@ use crate::text::{Lang, Message};
 
 mod bench;
 mod bulk;
+mod crypt;
 mod from_workflow;
 mod guard;
 mod identify;
@@ -27,6 +28,7 @@ mod project;
 
 pub(crate) use self::bench::{AbArgs, BenchAction, BenchArgs};
 pub(crate) use self::bulk::{BulkAction, BulkArgs, BulkRunArgs};
+pub(crate) use self::crypt::{DecryptArgs, EncryptArgs};
 pub(crate) use self::from_workflow::FromWorkflowArgs;
 pub(crate) use self::guard::{QuarantineAction, QuarantineArgs, ScanFilesArgs};
 pub(crate) use self::identify::IdentifyArgs;
@@ -202,10 +204,14 @@ pub(crate) enum Verb {
     Completions(CompletionsArgs),
     /// Show, change and check the settings
     Config(ConfigArgs),
+    /// Decrypt files that `encrypt` wrote
+    Decrypt(DecryptArgs),
     /// Show the main job on a simulator: no network, no token
     Demo,
     /// Check settings, token, disk and network, and say what to mend
     Doctor(DoctorArgs),
+    /// Encrypt files, for the keys that `keys` keeps
+    Encrypt(EncryptArgs),
     /// Write what civitai.lock pins in the form of another tool
     Export(ExportArgs),
     /// Fetch and prove any address, without Civitai
@@ -497,9 +503,11 @@ pub(crate) struct SearchArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct HashArgs {
-    /// Files to hash
+    /// Files to hash; of encrypted ones, what is in them
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
 }
 
 #[derive(Args, Debug)]

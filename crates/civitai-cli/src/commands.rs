@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod encrypt;
 pub(crate) mod export;
 pub(crate) mod fetch;
 pub(crate) mod from_workflow;

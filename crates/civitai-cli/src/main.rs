@@ -5,6 +5,7 @@ mod batch;
 mod clamav;
 mod commands;
 mod consent;
+mod containers;
 mod emergency;
 mod exit;
 mod failure;

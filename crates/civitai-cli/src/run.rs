@@ -133,7 +133,9 @@ fn run_with(verb: Verb, session: &Session) -> Outcome {
         Verb::Add(args) => with_runtime(session, commands::add::run(*args, session)),
         Verb::Bench(args) => with_runtime(session, commands::bench::run(args, session)),
         Verb::Bulk(args) => with_runtime(session, commands::bulk::run(args.action, session)),
+        Verb::Decrypt(args) => with_runtime(session, commands::encrypt::decrypt(args, session)),
         Verb::Demo => with_runtime(session, commands::demo::run(session)),
+        Verb::Encrypt(args) => with_runtime(session, commands::encrypt::encrypt(args, session)),
         Verb::Export(args) => commands::export::run(&args, session),
         Verb::Fetch(args) => with_runtime(session, commands::fetch::run(args, session)),
         Verb::FromWorkflow(args) => {

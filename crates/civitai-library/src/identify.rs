@@ -6,7 +6,7 @@
 //! the same form, which [`Learned`] fills from files whose truth is known by their hash. `docs/identify.md` describes the
 //! tables, the sums and how the confidence was calibrated.
 
-use std::io;
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use civitai_api::{BaseModel, ModelType};
@@ -155,6 +155,20 @@ pub fn identify(path: &Path) -> Result<Identity, Error> {
 /// As [`identify`].
 pub fn identify_with(path: &Path, learned: &Learned) -> Result<Identity, Error> {
     let mut header = Header::read(path)?;
+    header.set_name_hint(path);
+    Ok(verdict::judge(&header, learned))
+}
+
+/// Says what a file is that is not on the disk as it is: encrypted, or in another file. `path` is what it would be called.
+///
+/// # Errors
+/// As [`identify`].
+pub fn identify_content(
+    path: &Path,
+    content: impl Read + Seek + 'static,
+    learned: &Learned,
+) -> Result<Identity, Error> {
+    let mut header = Header::read_content(path, Box::new(content))?;
     header.set_name_hint(path);
     Ok(verdict::judge(&header, learned))
 }

@@ -2,6 +2,7 @@
 //!
 //! * [`Writer`] encrypts what is written to it, [`Reader`] decrypts what is read from it, from any position.
 //! * [`encrypt_file`] and [`decrypt_file`] do so with whole files.
+//! * [`encrypt_age`] and [`decrypt_age`] exchange files with people who have `age`.
 //! * [`peek`] says which keys a container needs; [`rewrap`] gives it others without touching its content.
 //! * [`FileKey`] encrypts one file; [`wrap`] seals it for a [`Recipient`] into a [`Slot`] of the header and
 //!   [`unwrap`] opens it with one of the [`Unlocked`] keys.
@@ -34,6 +35,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod age;
 mod body;
 mod derive;
 mod error;
@@ -54,6 +56,9 @@ pub mod store;
 mod suite;
 mod writer;
 
+pub use age::{
+    AgeError, AgeIdentity, AgeKey, AgeRecipient, AgeTo, AgeWriter, decrypt_age, encrypt_age, is_age,
+};
 pub use error::CryptError;
 pub use file::{Decrypted, FileError, decrypt_file, encrypt_file};
 pub use header::ChunkSize;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::PassphraseArgs;
+
 #[derive(Args, Debug)]
 pub(crate) struct IdentifyArgs {
     /// Files, or folders in the form of diffusers; with --header-json also - for standard input
@@ -12,4 +14,6 @@ pub(crate) struct IdentifyArgs {
     /// Take the files as safetensors headers dumped as JSON
     #[arg(long)]
     pub(crate) header_json: bool,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
 }

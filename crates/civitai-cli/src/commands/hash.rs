@@ -1,14 +1,18 @@
 //! `hash`.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
-use civitai_download::digest::{DigestSet, Digests, hash_files};
+use civitai_download::digest::{DigestSet, Digests, Hasher, hash_files};
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::args::HashArgs;
+use crate::containers::{self, Containers, is_encrypted};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::{Printer, Unwritable, printable};
@@ -20,7 +24,15 @@ pub(crate) async fn run(args: HashArgs, session: &Session) -> Outcome {
     // Also when the results cannot be printed any more.
     let _until_return = stop.clone().drop_guard();
     let (results, mut done) = mpsc::unbounded_channel();
-    let paths = args.files.clone();
+    let containers = Arc::new(Containers::new(&args.passphrase, session)?);
+    let (sealed, plain): (Vec<_>, Vec<_>) = args
+        .files
+        .iter()
+        .cloned()
+        .enumerate()
+        .partition(|(_, path)| is_encrypted(path));
+    let paths: Vec<_> = sealed.iter().map(|(_, path)| path.clone()).collect();
+    containers.prepare(&paths, session).await?;
     let hashing = tokio::task::spawn_blocking(move || {
         let go_on = |_| {
             if stop.is_cancelled() {
@@ -29,10 +41,17 @@ pub(crate) async fn run(args: HashArgs, session: &Session) -> Outcome {
                 ControlFlow::Continue(())
             }
         };
-        hash_files(&paths, DigestSet::ALL, &go_on, |index, result| {
+        let paths: Vec<_> = plain.iter().map(|(_, path)| path).collect();
+        hash_files(&paths, DigestSet::ALL, &go_on, |place, result| {
+            let result = result.map_err(|error| Failure::usage_io(&error));
             // Nobody listens once a result could not be printed.
-            let _ = results.send((index, result));
+            let _ = results.send((plain[place].0, result));
         });
+        for (index, path) in sealed {
+            if let Some(result) = hash_content(&containers, &path, &stop) {
+                let _ = results.send((index, result));
+            }
+        }
     });
     let mut outcomes = Vec::new();
     // Files are done in the order of their sizes and told in the order they were named.
@@ -45,8 +64,7 @@ pub(crate) async fn run(args: HashArgs, session: &Session) -> Outcome {
                     print(&args.files[outcomes.len()], &digests, printer)?;
                     outcomes.push(Exit::Done);
                 }
-                Err(error) => {
-                    let failure = Failure::usage_io(&error);
+                Err(failure) => {
                     printer.fail_run(&failure);
                     outcomes.push(failure.exit());
                 }
@@ -64,6 +82,46 @@ pub(crate) async fn run(args: HashArgs, session: &Session) -> Outcome {
     session.end_monitor();
     printer.sum(&outcomes)?;
     Ok(Exit::of_items(&outcomes))
+}
+
+/// Hashes what is in a container; nothing when it is not wanted any more.
+fn hash_content(
+    containers: &Containers,
+    path: &Path,
+    stop: &CancellationToken,
+) -> Option<Result<Digests, Failure>> {
+    let mut sink = Hashing {
+        hasher: Hasher::new(DigestSet::ALL),
+        stop,
+    };
+    let mut read = || {
+        let mut reader = containers.open(path)?;
+        reader
+            .extract(&mut sink)
+            .map_err(|source| containers::failure(&containers::at(path, source)))
+    };
+    let read = read();
+    (!stop.is_cancelled()).then(|| read.map(|_| sink.hasher.finish()))
+}
+
+/// Hashes what is written to it, until that is not wanted any more.
+struct Hashing<'a> {
+    hasher: Hasher,
+    stop: &'a CancellationToken,
+}
+
+impl io::Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.stop.is_cancelled() {
+            return Err(io::Error::other("stopped"));
+        }
+        self.hasher.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn print(path: &Path, digests: &Digests, printer: &Printer) -> Result<(), Unwritable> {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use civitai_api::{BaseModel, ModelType};
 use civitai_library::identify::{
-    Error, Family, Format, Header, Identity, Learned, READ_BUDGET, identify_header, identify_with,
+    Error, Family, Format, Header, Identity, Learned, READ_BUDGET, identify_content,
+    identify_header, identify_with,
 };
 use serde_json::json;
 
 use crate::args::IdentifyArgs;
 use crate::commands::library;
+use crate::containers::{Containers, is_encrypted};
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::printer::{Printer, Unwritable, printable};
@@ -20,15 +22,24 @@ use crate::text::Label;
 
 pub(crate) async fn run(args: IdentifyArgs, session: &Session) -> Outcome {
     let learned = Arc::new(learned(session).await?);
+    let containers = Arc::new(Containers::new(&args.passphrase, session)?);
+    let mut sealed = args.files.clone();
+    sealed.retain(|path| is_encrypted(path));
+    containers.prepare(&sealed, session).await?;
     let mut outcomes = Vec::new();
     for path in args.files {
-        let read = if args.header_json {
-            from_dump
-        } else {
-            from_file
-        };
         let (file, known) = (path.clone(), Arc::clone(&learned));
-        let read = library::blocking(session, move || read(&file, &known)).await;
+        let (containers, is_dump) = (Arc::clone(&containers), args.header_json);
+        let read = library::blocking(session, move || {
+            if is_encrypted(&file) {
+                from_container(&containers, &file, &known)
+            } else if is_dump {
+                from_dump(&file, &known)
+            } else {
+                from_file(&file, &known)
+            }
+        });
+        let read = read.await;
         match read.and_then(|identity| identity) {
             Ok(identity) => {
                 print(&path, &identity, &session.printer)?;
@@ -66,6 +77,18 @@ async fn learned(session: &Session) -> Result<Learned, Failure> {
 
 fn from_file(path: &Path, learned: &Learned) -> Result<Identity, Failure> {
     identify_with(path, learned).map_err(|error| refused(&error))
+}
+
+/// Reads the header of the file that is in a container.
+fn from_container(
+    containers: &Containers,
+    path: &Path,
+    learned: &Learned,
+) -> Result<Identity, Failure> {
+    let content = containers.open(path)?;
+    // The name says something of a file; that it is encrypted says nothing.
+    let name = path.with_extension("");
+    identify_content(&name, content, learned).map_err(|error| refused(&error))
 }
 
 /// Reads a dumped header from `path`, or from standard input where that is `-`.

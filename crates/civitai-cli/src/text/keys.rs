@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use civitai_security::crypt::SlotKind;
 use civitai_security::crypt::store::{Key, Place, State};
+use civitai_security::crypt::{Level, SlotKind};
 
 use super::{Lang, count};
 
@@ -33,10 +33,20 @@ pub(crate) enum Keys {
     ConfirmDestroy {
         start: String,
     },
+    Decrypted {
+        path: PathBuf,
+    },
+    DecryptedBefore {
+        path: PathBuf,
+    },
     Destroyed {
         id: String,
     },
     EmptyPassphrase,
+    Encrypted {
+        path: PathBuf,
+        level: Level,
+    },
     Exported {
         path: PathBuf,
     },
@@ -53,9 +63,13 @@ pub(crate) enum Keys {
     NoPassphrase,
     None,
     NotConfirmed,
+    NotNamedCke {
+        path: PathBuf,
+    },
     NothingInFile {
         path: PathBuf,
     },
+    OneOutput,
     OnlyForPairs,
     PairNeedsFile,
     PassphraseChanged {
@@ -91,6 +105,7 @@ pub(crate) enum Keys {
         path: PathBuf,
     },
     WriteDown,
+    WrongKeyOrDamage,
     WrongPassphrase,
 }
 
@@ -123,8 +138,15 @@ impl Keys {
             Self::ConfirmDestroy { start } => {
                 format!("what only this key opens is lost for good; type {start} to destroy it: ")
             }
+            Self::Decrypted { path } => format!("decrypted to {}", path.display()),
+            Self::DecryptedBefore { path } => {
+                format!("{} is there already, with the same content", path.display())
+            }
             Self::Destroyed { id } => format!("key {id} is destroyed"),
             Self::EmptyPassphrase => "the passphrase is empty".to_owned(),
+            Self::Encrypted { path, level } => {
+                format!("encrypted to {} (level {level})", path.display())
+            }
             Self::Exported { path } => format!("public key written to {}", path.display()),
             Self::FinishRotation => "`civitai-dl keys rotate` without a key finishes it".to_owned(),
             Self::GivePassphrase => {
@@ -146,7 +168,12 @@ impl Keys {
             Self::NoPassphrase => "no passphrase was given".to_owned(),
             Self::None => "there are no keys; `civitai-dl keys init` makes them".to_owned(),
             Self::NotConfirmed => "nothing was destroyed".to_owned(),
+            Self::NotNamedCke { path } => format!(
+                "the name of {} does not end in .cke; say with --output what the result is to be called",
+                path.display()
+            ),
             Self::NothingInFile { path } => format!("{} holds no passphrase", path.display()),
+            Self::OneOutput => "--output names the result of one file; use --to for several".to_owned(),
             Self::OnlyForPairs => {
                 "--ml-kem, --name and --no-passphrase are for pairs: `keys create rsa`".to_owned()
             }
@@ -195,6 +222,9 @@ impl Keys {
             Self::WriteDown => {
                 "whoever has these words can open your files; keep them on paper, apart from this machine".to_owned()
             }
+            Self::WrongKeyOrDamage => {
+                "`civitai-dl keys list` shows the keys there are; if the right one is among them, the file is damaged".to_owned()
+            }
             Self::WrongPassphrase => "that is not the passphrase".to_owned(),
         }
     }
@@ -220,8 +250,15 @@ impl Keys {
             Self::ConfirmDestroy { start } => format!(
                 "この鍵でしか開けないものは永久に失われます。破棄するには {start} と入力してください: "
             ),
+            Self::Decrypted { path } => format!("{} に復号しました", path.display()),
+            Self::DecryptedBefore { path } => {
+                format!("{} は同じ内容ですでにあります", path.display())
+            }
             Self::Destroyed { id } => format!("鍵 {id} を破棄しました"),
             Self::EmptyPassphrase => "パスフレーズが空です".to_owned(),
+            Self::Encrypted { path, level } => {
+                format!("{} に暗号化しました (レベル {level})", path.display())
+            }
             Self::Exported { path } => format!("公開鍵を {} に書き出しました", path.display()),
             Self::FinishRotation => "鍵を指定しない `civitai-dl keys rotate` で完了できます".to_owned(),
             Self::GivePassphrase => {
@@ -245,7 +282,14 @@ impl Keys {
             Self::NoPassphrase => "パスフレーズが指定されていません".to_owned(),
             Self::None => "鍵がありません。`civitai-dl keys init` で作れます".to_owned(),
             Self::NotConfirmed => "何も破棄していません".to_owned(),
+            Self::NotNamedCke { path } => format!(
+                "{} の名前は .cke で終わっていません。--output で出力名を指定してください",
+                path.display()
+            ),
             Self::NothingInFile { path } => format!("{} にパスフレーズがありません", path.display()),
+            Self::OneOutput => {
+                "--output は一つのファイルにだけ使えます。複数のときは --to を使ってください".to_owned()
+            }
             Self::OnlyForPairs => {
                 "--ml-kem、--name、--no-passphrase は鍵ペア (`keys create rsa`) にだけ使えます".to_owned()
             }
@@ -288,6 +332,9 @@ impl Keys {
             ),
             Self::WriteDown => {
                 "この単語を持つ人は誰でもファイルを開けます。紙に書き、このマシンとは別に保管してください".to_owned()
+            }
+            Self::WrongKeyOrDamage => {
+                "`civitai-dl keys list` で鍵の一覧を表示できます。正しい鍵があるなら、ファイルが壊れています".to_owned()
             }
             Self::WrongPassphrase => "パスフレーズが違います".to_owned(),
         }

@@ -85,7 +85,17 @@ impl Header {
         if fs_err::metadata(path).map_err(io)?.is_dir() {
             return folder::read(path);
         }
-        let mut source = Source::open(path).map_err(io)?;
+        let file = fs_err::File::open(path).map_err(io)?;
+        Self::read_content(path, Box::new(file))
+    }
+
+    /// Reads the header of a file that somebody else has opened; `path` is for the errors.
+    pub(super) fn read_content(path: &Path, content: Box<dyn Content>) -> Result<Self, Error> {
+        let io = |source| Error::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let mut source = Source::new(content).map_err(io)?;
         let format = source.sniff().map_err(io)?;
         let read = match format {
             Format::Safetensors => safetensors::read(&mut source),
@@ -156,21 +166,25 @@ impl From<Flaw> for Stop {
     }
 }
 
+/// What a header is read from.
+pub(super) trait Content: Read + Seek {}
+
+impl<T: Read + Seek> Content for T {}
+
 /// A file that is read at most [`READ_BUDGET`] bytes of; skipping is free.
-#[derive(Debug)]
 pub(super) struct Source {
-    file: BufReader<fs_err::File>,
+    file: BufReader<Box<dyn Content>>,
     length: u64,
     at: u64,
     spent: u64,
 }
 
 impl Source {
-    fn open(path: &Path) -> std::io::Result<Self> {
-        let file = fs_err::File::open(path)?;
-        let length = file.metadata()?.len();
+    fn new(mut content: Box<dyn Content>) -> std::io::Result<Self> {
+        let length = content.seek(SeekFrom::End(0))?;
+        content.seek(SeekFrom::Start(0))?;
         Ok(Self {
-            file: BufReader::with_capacity(16 << 10, file),
+            file: BufReader::with_capacity(16 << 10, content),
             length,
             at: 0,
             spent: 0,

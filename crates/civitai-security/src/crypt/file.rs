@@ -9,8 +9,8 @@ use fs_err as fs;
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
-use super::key::{Recipient, Unlocked};
-use super::{ChunkSize, CryptError, Level, Metadata, Reader, Recipe, Writer};
+use super::key::Unlocked;
+use super::{CryptError, Reader, Recipe, Writer};
 
 /// Why a file was not encrypted or decrypted. Nothing is left behind under the name that was asked for.
 #[derive(Debug, Error)]
@@ -49,13 +49,13 @@ pub enum Decrypted {
 
 /// Encrypts `source` to `target`, which must not exist, and returns how many bytes the content has.
 ///
+/// The recipe's metadata need not say what the file says itself: its name, unless there is one, and its length.
 /// `told` hears how many bytes are done, once a MiB. The target appears under its name when it is whole and on the disk,
 /// with the permissions of the source.
 pub fn encrypt_file(
     source: &Path,
     target: &Path,
-    level: Level,
-    recipients: &[Recipient],
+    recipe: &Recipe<'_>,
     told: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<u64, FileError> {
     if fs::symlink_metadata(target).is_ok() {
@@ -65,18 +65,12 @@ pub fn encrypt_file(
     }
     let mut file = fs::File::open(source)?;
     let about = file.metadata()?;
-    let recipe = Recipe {
-        level,
-        recipients,
-        metadata: Metadata {
-            name: source
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned()),
-            bytes: Some(about.len()),
-            ..Metadata::default()
-        },
-        chunk: ChunkSize::default(),
-    };
+    let mut recipe = recipe.clone();
+    let name = source
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    recipe.metadata.name = recipe.metadata.name.or(name);
+    recipe.metadata.bytes = Some(about.len());
     let failed = |error| of_crypt(source, error);
     let draft = draft(target)?;
     let mut writer = Writer::new(draft, &recipe).map_err(failed)?;

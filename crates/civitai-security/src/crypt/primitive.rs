@@ -1,6 +1,8 @@
 //! The primitives of the formats, each with the parameters that are taken here and no others.
 
-use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{
+    AES_128_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
+};
 use aws_lc_rs::kem::{Ciphertext, DecapsulationKey, EncapsulationKey, ML_KEM_768};
 use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded};
 use aws_lc_rs::rsa::{
@@ -42,6 +44,10 @@ impl Aead {
             32 => Self::new(&AES_256_GCM, key),
             bytes => Err(Unsupported::KeyBytes(bytes).into()),
         }
+    }
+
+    pub(crate) fn chacha20_poly1305(key: &[u8; 32]) -> Result<Self, CryptError> {
+        Self::new(&CHACHA20_POLY1305, key)
     }
 
     fn new(algorithm: &'static Algorithm, key: &[u8]) -> Result<Self, CryptError> {

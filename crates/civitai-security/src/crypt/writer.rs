@@ -29,6 +29,18 @@ pub struct Recipe<'a> {
     pub chunk: ChunkSize,
 }
 
+impl<'a> Recipe<'a> {
+    /// The usual chunks, and nothing known of the file.
+    pub fn new(level: Level, recipients: &'a [Recipient]) -> Self {
+        Self {
+            level,
+            recipients,
+            metadata: Metadata::default(),
+            chunk: ChunkSize::default(),
+        }
+    }
+}
+
 /// Encrypts what is written to it.
 ///
 /// Nothing can be opened before [`finish`](Self::finish), which ends the container; one that was dropped instead is

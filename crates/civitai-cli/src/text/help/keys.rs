@@ -1,6 +1,8 @@
 //! The help of `keys` in Japanese.
 
 pub(super) const ABOUTS: &[(&str, &str)] = &[
+    ("decrypt", "`encrypt` が書いたファイルを復号します"),
+    ("encrypt", "`keys` が保管する鍵でファイルを暗号化します"),
     ("keys", "ファイルの暗号化に使う鍵を扱います"),
     (
         "keys audit",
@@ -32,6 +34,32 @@ pub(super) const ABOUTS: &[(&str, &str)] = &[
 ];
 
 pub(super) const ARGUMENTS: &[(&str, &str, &str)] = &[
+    (
+        "decrypt",
+        "files",
+        "暗号化されたファイル。結果は .cke を除いた名前になります",
+    ),
+    ("decrypt", "output", "結果の名前 (一つのファイルのとき)"),
+    (
+        "decrypt",
+        "to",
+        "ファイルの隣の代わりに、このディレクトリへ書く",
+    ),
+    (
+        "encrypt",
+        "files",
+        "暗号化するファイル。結果は FILE.cke で、元のファイルは残ります",
+    ),
+    (
+        "encrypt",
+        "level",
+        "保護のレベル: basic、standard、high、maximum",
+    ),
+    (
+        "encrypt",
+        "to",
+        "ファイルの隣の代わりに、このディレクトリへ書く",
+    ),
     (
         "",
         "passphrase_file",

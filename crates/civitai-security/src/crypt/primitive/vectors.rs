@@ -61,7 +61,7 @@ fn rfc_4231_hmac() {
 }
 
 #[test]
-fn gcm_specification() {
+fn gcm_specification_and_rfc_8439() {
     // Test cases 2 and 14 of the GCM specification: one block of zeros under a key of zeros.
     let cases = [
         (
@@ -79,6 +79,14 @@ fn gcm_specification() {
         let tag = aead.seal(&[0; 12], &[], &mut bytes).expect("it encrypts");
         assert_eq!([bytes, tag].concat(), hex(expected));
     }
+    // RFC 8439, 2.8.2: its tag.
+    let key: [u8; 32] = std::array::from_fn(|index| 0x80 + u8::try_from(index).expect("below 32"));
+    let mut bytes = *b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.";
+    let nonce = hex("070000004041424344454647");
+    let tag = Aead::chacha20_poly1305(&key)
+        .and_then(|aead| aead.seal(&nonce, &hex("50515253c0c1c2c3c4c5c6c7"), &mut bytes))
+        .expect("it encrypts");
+    assert_eq!(tag.as_slice(), hex("1ae10b594f09e26a7e902ecbd0600691"));
 }
 
 #[test]

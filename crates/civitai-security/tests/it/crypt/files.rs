@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use civitai_security::crypt::{
-    CryptError, Decrypted, FileError, Level, Unlocked, decrypt_file, encrypt_file,
+    CryptError, Decrypted, FileError, Level, Recipe, Unlocked, decrypt_file, encrypt_file,
 };
 
 use super::{content, holder};
@@ -40,8 +40,7 @@ fn a_file_is_encrypted_beside_itself_and_comes_back() {
         let bytes = encrypt_file(
             &source,
             &sealed,
-            level,
-            &holder().recipients(level),
+            &Recipe::new(level, &holder().recipients(level)),
             &mut tell,
         );
         assert_eq!(bytes.expect("it is encrypted"), plain.len() as u64);
@@ -73,9 +72,20 @@ fn what_is_there_stays() {
     let go_on = &mut |_| ControlFlow::Continue(());
     fs_err::write(&source, b"content").expect("it is written");
     let recipients = holder().recipients(Level::Basic);
-    encrypt_file(&source, &sealed, Level::Basic, &recipients, go_on).expect("it is encrypted");
+    encrypt_file(
+        &source,
+        &sealed,
+        &Recipe::new(Level::Basic, &recipients),
+        go_on,
+    )
+    .expect("it is encrypted");
     let before = fs_err::read(&sealed).expect("it is there");
-    let again = encrypt_file(&source, &sealed, Level::Basic, &recipients, go_on);
+    let again = encrypt_file(
+        &source,
+        &sealed,
+        &Recipe::new(Level::Basic, &recipients),
+        go_on,
+    );
     assert!(matches!(again, Err(FileError::Exists { .. })), "{again:?}");
     assert_eq!(fs_err::read(&sealed).expect("it is there"), before);
     for strange in [b"contenT".as_slice(), b"content and more", b"cont", b""] {
@@ -103,12 +113,22 @@ fn nothing_is_left_of_what_failed() {
         }
     };
     let go_on = &mut |_| ControlFlow::Continue(());
-    let stopped = encrypt_file(&source, &sealed, Level::Standard, &recipients, stop);
+    let stopped = encrypt_file(
+        &source,
+        &sealed,
+        &Recipe::new(Level::Standard, &recipients),
+        stop,
+    );
     assert!(
         matches!(stopped, Err(FileError::Interrupted)),
         "{stopped:?}"
     );
-    let missing = encrypt_file(&source, &sealed, Level::High, &recipients, go_on);
+    let missing = encrypt_file(
+        &source,
+        &sealed,
+        &Recipe::new(Level::High, &recipients),
+        go_on,
+    );
     assert!(matches!(
         missing,
         Err(FileError::Crypt {
@@ -118,7 +138,13 @@ fn nothing_is_left_of_what_failed() {
     ));
     assert_eq!(names(folder.path()), ["a"]);
 
-    encrypt_file(&source, &sealed, Level::Standard, &recipients, go_on).expect("it is encrypted");
+    encrypt_file(
+        &source,
+        &sealed,
+        &Recipe::new(Level::Standard, &recipients),
+        go_on,
+    )
+    .expect("it is encrypted");
     let stopped = decrypt_file(&sealed, &back, &holder().keys(), stop);
     assert!(
         matches!(stopped, Err(FileError::Interrupted)),

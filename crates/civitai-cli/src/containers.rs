@@ -1,0 +1,172 @@
+//! Encrypted files that verbs read and write: the keys for them, asked for once.
+
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use civitai_security::crypt::store::Store;
+use civitai_security::crypt::{
+    CryptError, FileError, KeyId, Level, Reader, Recipient, SlotKind, Unlocked, is_container, peek,
+};
+use fs_err::File;
+
+use crate::args::PassphraseArgs;
+use crate::commands::keys;
+use crate::commands::library::blocking;
+use crate::exit::Kind;
+use crate::failure::{Failure, io_kind};
+use crate::passphrase::Passphrases;
+use crate::session::Session;
+use crate::text::{self, Hint};
+use crate::vault;
+
+/// The keys of this machine, as they are needed. Its methods block.
+#[derive(Debug)]
+pub(crate) struct Containers {
+    store: Store,
+    passphrases: Passphrases,
+    opened: Mutex<Vec<Opened>>,
+}
+
+/// Keys that were opened for a container with these slots, and fit every other with the same.
+#[derive(Debug)]
+struct Opened {
+    slots: Vec<(SlotKind, KeyId)>,
+    keys: Arc<Unlocked>,
+}
+
+impl Containers {
+    pub(crate) fn new(args: &PassphraseArgs, session: &Session) -> Result<Self, Failure> {
+        Ok(Self {
+            store: vault::open(session)?,
+            passphrases: Passphrases::read(args, session)?,
+            opened: Mutex::default(),
+        })
+    }
+
+    /// Whom files of a level are encrypted to.
+    pub(crate) async fn recipients(
+        self: &Arc<Self>,
+        level: Level,
+        session: &Session,
+    ) -> Result<Vec<Recipient>, Failure> {
+        let _silence = self.passphrases.silence()?;
+        let containers = Arc::clone(self);
+        let found = blocking(session, move || {
+            let mut ask = |ask: &_| containers.passphrases.answer(ask);
+            containers.store.recipients(level, &mut ask)
+        });
+        found.await?.map_err(|error| keys::failure(&error))
+    }
+
+    /// Opens the keys of the containers among `paths` before anything is done with them: so a passphrase is asked for at the
+    /// beginning, and once. What cannot be opened says so in its turn.
+    pub(crate) async fn prepare(
+        self: &Arc<Self>,
+        paths: &[std::path::PathBuf],
+        session: &Session,
+    ) -> Result<(), Failure> {
+        let _silence = self.passphrases.silence()?;
+        let (containers, paths) = (Arc::clone(self), paths.to_vec());
+        blocking(session, move || {
+            for path in paths {
+                // Whoever reads the file meets the same error.
+                let _ = containers.keys_for(&path);
+            }
+        })
+        .await
+    }
+
+    /// Opens the keys that a container needs.
+    pub(crate) fn keys_for(&self, path: &Path) -> Result<Arc<Unlocked>, Failure> {
+        let mut file = File::open(path).map_err(|error| Failure::usage_io(&error))?;
+        let slots = peek(&mut file)
+            .map_err(|source| failure(&at(path, source)))?
+            .slots;
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = opened.iter().find(|known| known.slots == slots) {
+            return Ok(Arc::clone(&known.keys));
+        }
+        let keys = self
+            .store
+            .unlock(&slots, &mut |ask| self.passphrases.answer(ask))
+            .map_err(|error| keys::failure(&error))?;
+        let keys = Arc::new(keys);
+        opened.push(Opened {
+            slots,
+            keys: Arc::clone(&keys),
+        });
+        Ok(keys)
+    }
+
+    /// Opens a container to be read like the file that is in it.
+    pub(crate) fn open(&self, path: &Path) -> Result<Reader<File>, Failure> {
+        let keys = self.keys_for(path)?;
+        let file = File::open(path).map_err(|error| Failure::usage_io(&error))?;
+        Reader::open(file, &keys).map_err(|source| failure(&at(path, source)))
+    }
+
+    /// Notes where an encrypted file is, for the day on which its key is replaced.
+    pub(crate) fn remember(&self, path: &Path) -> Result<(), Failure> {
+        self.store
+            .remember(path)
+            .map_err(|error| keys::failure(&error))
+    }
+}
+
+/// Whether a file is encrypted; what cannot be read says so to who reads it.
+pub(crate) fn is_encrypted(path: &Path) -> bool {
+    let begins = || {
+        let mut file = File::open(path).ok()?;
+        let mut beginning = [0; 4];
+        file.read_exact(&mut beginning).ok()?;
+        if is_container(&beginning) {
+            return Some(true);
+        }
+        // The header may be in its second place.
+        file.seek(SeekFrom::Start(SECOND_PLACE)).ok()?;
+        let mut second = [0; 4];
+        file.read_exact(&mut second).ok()?;
+        Some(beginning == [0; 4] && is_container(&second))
+    };
+    path.is_file() && begins().unwrap_or(false)
+}
+
+/// An error of a container in the user's terms: what it does not tell apart, nobody does.
+pub(crate) fn failure(error: &FileError) -> Failure {
+    let kind = match error {
+        FileError::Crypt { source, .. } => match source {
+            CryptError::FutureVersion { .. } => Kind::Unsupported,
+            CryptError::NoKey { .. } | CryptError::Unsuitable { .. } => Kind::NoAccess,
+            CryptError::NotContainer | CryptError::Refused => Kind::Integrity,
+            CryptError::Io(source) => io_kind(source),
+            _ => Kind::Internal,
+        },
+        FileError::Exists { .. } => {
+            return Failure::library(Kind::Usage, error).with_hint(Hint::OtherName);
+        }
+        FileError::Interrupted => return Failure::interrupted(),
+        FileError::Io(source) => return Failure::usage_io(source),
+        _ => Kind::Internal,
+    };
+    let failure = Failure::library(kind, error);
+    match kind {
+        Kind::NoAccess => failure.with_hint(Hint::Keys(text::Keys::HowToMake)),
+        Kind::Integrity => failure.with_hint(Hint::Keys(text::Keys::WrongKeyOrDamage)),
+        _ => failure,
+    }
+}
+
+/// Says of which file an error is.
+pub(crate) fn at(path: &Path, source: CryptError) -> FileError {
+    match source {
+        CryptError::Io(error) => FileError::Io(error),
+        source => FileError::Crypt {
+            path: path.to_owned(),
+            source,
+        },
+    }
+}
+
+/// docs/container-format.md, "The file".
+const SECOND_PLACE: u64 = 32 * 1024;

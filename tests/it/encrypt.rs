@@ -1,0 +1,185 @@
+//! Somebody encrypts files, and comes back to them with and without the keys.
+
+use serde_json::Value;
+
+use crate::user::User;
+
+const LEVELS: [&str; 4] = ["basic", "standard", "high", "maximum"];
+const PASS: [&str; 2] = ["--passphrase-file", "pass"];
+
+/// Somebody with a key of every kind and a file.
+fn somebody() -> User {
+    let user = User::new();
+    user.write("pass", "correct horse battery\n");
+    user.write("model.bin", "a".repeat(3_000_000) + "end");
+    run(&user, &["keys", "init"], 0);
+    run(&user, &["keys", "create", "rsa", "--bits", "3072"], 0);
+    user
+}
+
+/// Runs with the passphrase at hand; gives what JSON it printed.
+fn run(user: &User, words: &[&str], code: i32) -> Vec<Value> {
+    let words = [words, &PASS, &["--json"]].concat();
+    user.run(&words).exits(code).lines()
+}
+
+fn bytes(user: &User, name: &str) -> Vec<u8> {
+    fs_err::read(user.path(name)).expect("it is there")
+}
+
+#[test]
+fn a_file_is_encrypted_at_each_level_and_comes_back() {
+    let user = somebody();
+    for level in LEVELS {
+        let lines = run(&user, &["encrypt", "model.bin", "--level", level], 0);
+        assert_eq!(lines[0]["type"], "encrypted");
+        assert_eq!(lines[0]["path"], "model.bin");
+        assert_eq!(lines[0]["level"], level);
+        let output = lines[0]["output"].as_str().expect("it is named");
+        assert!(output.ends_with("/model.bin.cke"), "{output}");
+        let same = run(&user, &["decrypt", "model.bin.cke"], 0);
+        assert_eq!(same[0]["type"], "decrypted");
+        run(&user, &["decrypt", "model.bin.cke", "-o", "back.bin"], 0);
+        assert!(
+            bytes(&user, "back.bin") == bytes(&user, "model.bin"),
+            "{level}"
+        );
+        for name in ["back.bin", "model.bin.cke"] {
+            fs_err::remove_file(user.path(name)).expect("it is there");
+        }
+    }
+}
+
+#[test]
+fn the_level_is_standard_and_nothing_is_overwritten() {
+    let user = somebody();
+    assert_eq!(
+        run(&user, &["encrypt", "model.bin"], 0)[0]["level"],
+        "standard"
+    );
+    let before = bytes(&user, "model.bin.cke");
+    let lines = run(&user, &["encrypt", "model.bin"], 2);
+    assert_eq!(lines[0]["error"]["kind"], "usage");
+    assert!(bytes(&user, "model.bin.cke") == before);
+    user.write("model.bin", "something else");
+    run(&user, &["decrypt", "model.bin.cke"], 2);
+    assert_eq!(bytes(&user, "model.bin"), b"something else");
+    run(&user, &["encrypt", "missing.bin"], 2);
+    run(
+        &user,
+        &["encrypt", "missing.bin", "model.bin", "--to", "."],
+        2,
+    );
+    run(&user, &["decrypt", "pass"], 2);
+}
+
+#[test]
+fn a_wrong_key_and_damage_are_seven_no_key_is_three_and_a_later_version_two() {
+    let user = somebody();
+    let other = somebody();
+    let keyless = User::new();
+    keyless.write("pass", "correct horse battery\n");
+    for level in LEVELS {
+        run(&user, &["encrypt", "model.bin", "--level", level], 0);
+        let good = bytes(&user, "model.bin.cke");
+        fs_err::remove_file(user.path("model.bin.cke")).expect("it is there");
+        let check = |at: &User, content: &[u8], code: i32, kind: &str| {
+            at.write("file.cke", content);
+            let lines = run(at, &["decrypt", "file.cke"], code);
+            assert_eq!(lines[0]["error"]["kind"], kind, "{level}");
+            assert!(!at.path("file").exists(), "{level}");
+        };
+        check(&other, &good, 7, "integrity");
+        check(&keyless, &good, 3, "no_access");
+        for at in [0, 10, 40, 100, 200, 70_000, good.len() - 1] {
+            let mut damaged = good.clone();
+            damaged[at] ^= 0x10;
+            check(&user, &damaged, 7, "integrity");
+        }
+        check(&user, &good[..good.len() - 1], 7, "integrity");
+        check(&user, &good[..1000], 7, "integrity");
+        let mut later = good.clone();
+        later[3] = 2;
+        check(&user, &later, 2, "unsupported");
+    }
+}
+
+#[test]
+fn a_wrong_passphrase_opens_nothing() {
+    let user = somebody();
+    run(&user, &["encrypt", "model.bin"], 0);
+    user.write("wrong", "not the passphrase\n");
+    let words = [
+        "decrypt",
+        "model.bin.cke",
+        "-o",
+        "back",
+        "--passphrase-file",
+        "wrong",
+        "--json",
+    ];
+    let ran = user.run(&words).exits(7);
+    assert_eq!(ran.lines()[0]["error"]["kind"], "integrity");
+    assert_eq!(
+        ran.stderr
+            .lines()
+            .filter(|line| line.contains("error"))
+            .count(),
+        1
+    );
+    user.run(&["decrypt", "model.bin.cke", "-o", "back", "--json"])
+        .exits(3);
+    assert!(!user.path("back").exists());
+}
+
+#[test]
+fn maximum_needs_both_custodians() {
+    let user = User::new();
+    user.write("pass", "correct horse battery\n");
+    user.write("model.bin", "content");
+    run(&user, &["keys", "init"], 0);
+    let lines = run(&user, &["encrypt", "model.bin", "--level", "maximum"], 3);
+    assert_eq!(lines[0]["error"]["kind"], "no_access");
+    assert!(!user.path("model.bin.cke").exists());
+}
+
+#[test]
+fn hash_and_identify_read_what_is_in_a_container() {
+    let user = somebody();
+    let header = r#"{"lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight":{"dtype":"F16","shape":[4,320,1,1],"data_offsets":[0,2560]}}"#;
+    let length = u64::try_from(header.len()).expect("it is short");
+    let file = [&length.to_le_bytes(), header.as_bytes(), &[0; 2560]].concat();
+    user.write("lora.safetensors", &file);
+    let about = |verb: &str, name: &str| {
+        let mut line = run(&user, &[verb, name], 0).remove(0);
+        line["path"].take();
+        line
+    };
+    for level in LEVELS {
+        run(&user, &["encrypt", "lora.safetensors", "--level", level], 0);
+        for verb in ["hash", "identify"] {
+            let plain = about(verb, "lora.safetensors");
+            assert_eq!(about(verb, "lora.safetensors.cke"), plain, "{level}");
+        }
+        let words = ["hash", "lora.safetensors.cke", "lora.safetensors"];
+        let lines = run(&user, &words, 0);
+        assert_eq!(lines[0]["SHA256"], lines[1]["SHA256"]);
+        fs_err::remove_file(user.path("lora.safetensors.cke")).expect("it is there");
+    }
+}
+
+#[test]
+fn a_rotation_finds_what_was_encrypted() {
+    let user = somebody();
+    fs_err::create_dir(user.path("vault")).expect("it is made");
+    run(&user, &["encrypt", "model.bin", "--to", "vault"], 0);
+    let lines = run(&user, &["keys", "rotate"], 0);
+    let sum = lines.last().expect("there is a sum");
+    assert_eq!(sum["rewrapped"], 1, "{lines:?}");
+    run(
+        &user,
+        &["decrypt", "vault/model.bin.cke", "-o", "back.bin"],
+        0,
+    );
+    assert!(bytes(&user, "back.bin") == bytes(&user, "model.bin"));
+}
