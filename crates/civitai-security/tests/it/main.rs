@@ -10,3 +10,4 @@ mod redact;
 #[cfg(feature = "reqwest")]
 mod resolver;
 mod scan;
+mod scan_corpus;
