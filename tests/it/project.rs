@@ -372,7 +372,7 @@ fn a_bill_of_materials_is_valid() {
         .exits(0)
         .stdout;
     user.write("bom.json", bom);
-    let python = std::env::var("CIVITAI_CYCLONEDX_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let python = std::env::var("CIVITAI_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let needed = "import cyclonedx.validation.json, jsonschema";
     if tool(&user, &site, &[&python, "-c", needed]).is_some_and(|ran| ran.status.success()) {
         let ran = tool(&user, &site, &[&python, "-c", VALIDATE]);

@@ -13,6 +13,7 @@ mod bench;
 mod crash;
 mod ledger;
 mod lint;
+mod python;
 mod run;
 mod soak;
 mod test;

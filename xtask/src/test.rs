@@ -7,6 +7,14 @@ use crate::run::{Report, cargo, has_subcommand, variable};
 
 pub(crate) fn run() -> Result<Report> {
     let mut report = Report::default();
+    let python = crate::python::prepare(&mut report)?;
+    let cargo = |arguments: &[&str]| {
+        let mut command = cargo(arguments);
+        if let Some(python) = &python {
+            command.env(crate::python::VARIABLE, python);
+        }
+        command
+    };
     let ledger = Ledger::open()?;
     // The end-to-end tests start the binary; no test target makes cargo build it.
     report.step(

@@ -5,13 +5,14 @@ use std::process::Command;
 
 use civitai_security::scan::{Limits, Verdict, scan};
 
-/// The folder with the files and their `manifest.tsv`: named, or made by the generator where Python has NumPy.
+/// The folder with the files and their `manifest.tsv`: named, or made by the generator where Python has what it imports.
 fn corpus(made: &Path) -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("CIVITAI_SCAN_CORPUS") {
         return Some(named.into());
     }
     let generator = Path::new(&std::env::var_os("CIVITAI_CORPUS")?).join("scan/gen_public.py");
-    let made_all = Command::new("python3")
+    let python = std::env::var_os("CIVITAI_PYTHON").unwrap_or_else(|| "python3".into());
+    let made_all = Command::new(python)
         .arg("-B")
         .arg(generator)
         .arg(made)
