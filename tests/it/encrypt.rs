@@ -51,6 +51,15 @@ fn a_file_is_encrypted_at_each_level_and_comes_back() {
 }
 
 #[test]
+fn the_folder_that_is_named_need_not_be_there() {
+    let user = somebody();
+    run(&user, &["encrypt", "model.bin", "--to", "sealed/here"], 0);
+    let words = ["decrypt", "sealed/here/model.bin.cke", "--to", "open"];
+    run(&user, &words, 0);
+    assert!(bytes(&user, "open/model.bin") == bytes(&user, "model.bin"));
+}
+
+#[test]
 fn the_level_is_standard_and_nothing_is_overwritten() {
     let user = somebody();
     assert_eq!(

@@ -35,6 +35,7 @@ pub(crate) async fn encrypt(args: EncryptArgs, session: &Session) -> Outcome {
         let target = output.clone();
         let result = finished(move || {
             let mut told = |done| progress.tell(done);
+            make_folder_of(&target)?;
             encrypt_file(
                 &source,
                 &target,
@@ -113,6 +114,7 @@ fn open(
     told: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<(Level, Keys), Failure> {
     let keys = containers.keys_for(source)?;
+    make_folder_of(target)?;
     let decrypted =
         decrypt_file(source, target, &keys, told).map_err(|error| containers::failure(&error))?;
     let mut file = fs_err::File::open(source).map_err(|error| Failure::usage_io(&error))?;
@@ -125,6 +127,14 @@ fn open(
         Decrypted::Same => Keys::DecryptedBefore { path },
     };
     Ok((level, sentence))
+}
+
+/// Makes the folder that `--to` or `-o` names, as `get --to` does.
+fn make_folder_of(target: &Path) -> Result<(), Failure> {
+    match target.parent() {
+        Some(folder) => fs_err::create_dir_all(folder).map_err(|error| Failure::io(&error)),
+        None => Ok(()),
+    }
 }
 
 /// What is said of a file.
