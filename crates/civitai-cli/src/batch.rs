@@ -16,7 +16,6 @@ use civitai_download::{
 use civitai_library::catalogue::Recorder;
 use civitai_library::licence::Facts;
 use civitai_security::FileName;
-use civitai_security::scan::Verdict;
 use futures::stream::{self, Stream, StreamExt as _};
 
 use self::description::{Gallery, Knowledge};
@@ -27,7 +26,7 @@ use crate::exit::Kind;
 use crate::failure::Failure;
 use crate::features;
 use crate::job::Side;
-use crate::judge::{Judge, Judged, Judgement, SiteScan};
+use crate::judge::{Judge, Judged, SiteScan};
 use crate::network;
 use crate::patience::{Borne, Patience};
 use crate::progress::{Board, Running};
@@ -420,12 +419,7 @@ impl<'a> Batch<'a> {
 
     /// Warns of a file that is in its place although it is not clean.
     fn tell_unsafe(&self, path: &Path, judged: &Judged) {
-        let Some(Judgement { verdict, reason }) = judged.get() else {
-            return;
-        };
-        if let Some(reason) = reason
-            && *verdict > Verdict::Unscannable
-        {
+        if let Some(reason) = judged.get().and_then(|judged| judged.reason.as_ref()) {
             self.session.printer.warn(&Message::Guard(Guard::Taken {
                 path: path.to_owned(),
                 reason: reason.clone(),

@@ -37,7 +37,7 @@ impl Action {
     }
 }
 
-/// What becomes of files that are not clean. By default only those are taken that the scanner cannot judge.
+/// What becomes of files that are not clean. By default all of them go to quarantine, also those that cannot be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Files that can run code, read, write or connect.
@@ -99,10 +99,7 @@ impl Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self {
-            unscannable: Action::Allow,
-            ..Self::of(Action::Quarantine)
-        }
+        Self::of(Action::Quarantine)
     }
 }
 
