@@ -26,7 +26,7 @@ use crate::exit::Kind;
 use crate::failure::Failure;
 use crate::features;
 use crate::job::Side;
-use crate::judge::{Judge, Judged, SiteScan};
+use crate::judge::{self, Judge, Judged, SiteScan};
 use crate::network;
 use crate::patience::{Borne, Patience};
 use crate::progress::{Board, Running};
@@ -337,7 +337,8 @@ impl<'a> Batch<'a> {
         let foreseen = self
             .judge
             .as_ref()
-            .and_then(|judge| judge.foresee(wanted.site_scan.as_ref()).err());
+            .and_then(|judge| judge.foresee(wanted.site_scan.as_ref()).err())
+            .map(judge::refused);
         if let Some(failure) = stopped.or_else(|| self.report.why_not()).or(foreseen) {
             self.report
                 .file(&FileLine::failed(&wanted, &path, 0, failure));

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use civitai_api::UnknownName;
+use civitai_security::redact_causes;
 use serde_json::{Map, Value, json};
 
 use crate::exit::{Exit, Kind};
@@ -54,7 +55,7 @@ impl Failure {
     pub(crate) fn library(kind: Kind, error: &(dyn StdError + 'static)) -> Self {
         Self {
             kind,
-            detail: Detail::Library(chain(error)),
+            detail: Detail::Library(redact_causes(error)),
             hint: Hint::for_kind(kind).map(Box::new),
         }
     }
@@ -117,21 +118,6 @@ pub(crate) fn io_kind(error: &io::Error) -> Kind {
         io::ErrorKind::WouldBlock | io::ErrorKind::ResourceBusy => Kind::Locked,
         _ => Kind::Io,
     }
-}
-
-/// Joins an error with its causes, leaving out a cause the sentence before it has already told.
-fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let next = cause.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        source = cause.source();
-    }
-    civitai_security::redact_text(&text).into_owned()
 }
 
 #[cfg(test)]

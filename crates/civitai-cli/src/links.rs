@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use civitai_api::Link;
 use civitai_api::link::LinkError;
-use civitai_security::redact_text;
+use civitai_security::{redact_causes, redact_text};
 use fs_err as fs;
 use url::Url;
 
@@ -57,7 +57,7 @@ pub(crate) fn no_link(text: &str, error: &LinkError) -> Failure {
             let meant = nearest.map(|form| Hint::DidYouMean(form.to_owned()));
             (None, meant.unwrap_or(Hint::LinkForms))
         }
-        other => (Some(chain(other)), Hint::LinkForms),
+        other => (Some(redact_causes(other)), Hint::LinkForms),
     };
     Failure::usage(Message::BadLink { link, problem }).with_hint(hint)
 }
@@ -125,15 +125,6 @@ fn read_list(from: impl io::Read, path: PathBuf) -> Result<String, Failure> {
             problem: error.to_string(),
         })),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let text = match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    };
-    // Somebody pasted a token where a link belongs, and it must not stay on the screen.
-    redact_text(&text).into_owned()
 }
 
 /// About a million links.

@@ -2,7 +2,6 @@
 
 mod args;
 mod batch;
-mod clamav;
 mod commands;
 mod consent;
 mod containers;

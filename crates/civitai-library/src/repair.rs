@@ -17,15 +17,15 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use civitai_api::Client;
-use civitai_download::{Mend, Storage, Taken};
-use civitai_reliability::RetryPolicy;
+use civitai_download::{Mend, Taken};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalogue::{self, Entry, Stamp};
 use crate::trees::Trees;
 use crate::verify::{Damage, DeepError, Finding, Located, deep};
 use crate::{Catalogue, Library, blocking};
+
+pub use crate::site::Site;
 
 mod copies;
 mod origin;
@@ -42,17 +42,6 @@ pub struct Sources {
     pub folders: Vec<PathBuf>,
     /// The site; none to stay off the network.
     pub site: Option<Site>,
-}
-
-/// The way to the site and its storage.
-#[derive(Debug)]
-pub struct Site {
-    /// Who exchanges versions and files for addresses.
-    pub client: Client,
-    /// How their bytes are reached.
-    pub storage: Storage,
-    /// How often what fails for the moment is tried again.
-    pub retry: RetryPolicy,
 }
 
 /// How a file came to be as it is now.

@@ -1,12 +1,14 @@
 //! Whether the files of the library are still what they were.
 
 mod deep;
+mod reading;
 mod schedule;
 
 use crate::catalogue::{Entry, Stamp};
 use crate::scan::Walk;
 
 pub use deep::{Damage, DeepError, Finding, Located, deep};
+pub use reading::{Reading, ReadingError, look};
 pub use schedule::{Due, Pace, due};
 
 /// A file of the library, looked at again.

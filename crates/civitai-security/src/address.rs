@@ -240,6 +240,11 @@ fn literal(host: &Host<&str>) -> Option<IpAddr> {
 }
 
 /// RFC 6761, section 6.3: names at and below `localhost` mean this machine.
+/// Says whether a URL names this machine.
+pub fn is_loopback_url(url: &Url) -> bool {
+    url.host().is_some_and(|host| is_loopback(&host))
+}
+
 fn is_loopback(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => {

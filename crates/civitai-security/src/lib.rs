@@ -25,5 +25,5 @@ pub mod secret;
 pub use address::{AllowPrivate, Policy, UnsafeAddress};
 pub use name::FileName;
 pub use path::{PathError, join_under};
-pub use redact::{RedactedUrl, redact_text};
+pub use redact::{RedactedUrl, redact_causes, redact_text};
 pub use secret::Secret;

@@ -12,7 +12,7 @@ use url::{Url, form_urlencoded};
 
 mod text;
 
-pub use text::redact_text;
+pub use text::{redact_causes, redact_text};
 
 /// A URL that prints without credentials.
 ///

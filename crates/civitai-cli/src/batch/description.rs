@@ -15,7 +15,6 @@ use url::Url;
 use super::{Batch, Wanted};
 use crate::failure::Failure;
 use crate::network;
-use crate::settings::{Settings, is_civitai, is_loopback};
 use crate::text::{Message, Place};
 
 /// What is to stand beside a model.
@@ -84,7 +83,7 @@ impl Batch<'_> {
             if is_idle || picture.is_there(model, &beside) {
                 continue;
             }
-            let Some(url) = allowed(&picture.url, &self.session.settings) else {
+            let Some(url) = picture.address(&self.session.settings.base_url) else {
                 self.untaken(&picture.url, None);
                 continue;
             };
@@ -130,19 +129,4 @@ impl Batch<'_> {
             problem: failure.map(|failure| failure.message(printer.lang())),
         }));
     }
-}
-
-/// The address of a picture, if it may be asked for: over https, and on this machine alone while the site is there. What a
-/// simulator tells must not send anybody to the real host.
-fn allowed(url: &str, settings: &Settings) -> Option<Url> {
-    let url = Url::parse(url).ok()?;
-    let site = &settings.base_url;
-    let is_allowed = if is_civitai(site) {
-        url.scheme() == "https"
-    } else if is_loopback(site) {
-        is_loopback(&url)
-    } else {
-        url.scheme() == "https" || url.origin() == site.origin()
-    };
-    is_allowed.then_some(url)
 }

@@ -14,7 +14,7 @@ use super::{Unfound, Wanted};
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::job::{self, Ending, Notes};
-use crate::judge::{Judgement, SiteScan};
+use crate::judge::{self, Judgement, SiteScan};
 use crate::network;
 use crate::printer::Printer;
 use crate::text::{Lang, Message};
@@ -241,7 +241,7 @@ impl FileLine {
             "seconds": seconds(self.elapsed),
         });
         if let Some(site) = &self.site_scan {
-            line["civitaiScan"] = site.to_json();
+            line["civitaiScan"] = judge::to_json(site);
         }
         if let Some(quarantine) = &self.quarantine {
             line["quarantine"] = json!(quarantine.to_string_lossy());

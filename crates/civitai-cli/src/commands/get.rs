@@ -24,7 +24,7 @@ use crate::batch::{Batch, Description, Ids, Rules, Unfound, Wanted};
 use crate::commands::library;
 use crate::exit::Kind;
 use crate::failure::Failure;
-use crate::judge::{Judge, SiteScan};
+use crate::judge::{self, SiteScan};
 use crate::links::{self, Entry};
 use crate::network;
 use crate::patience::{Borne, Patience};
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> Outcome {
         .buffered(LOOKUPS)
         .flatten();
     Batch::new(session, rules)
-        .judging(Judge::new(session, args.choose.accept_unsafe))
+        .judging(judge::of(session, args.choose.accept_unsafe))
         .recording(recorder)
         .run(found)
         .await

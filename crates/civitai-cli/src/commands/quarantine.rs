@@ -6,13 +6,13 @@ use std::time::SystemTime;
 use civitai_download::quarantine::{Kept, Reason};
 use civitai_library::Library;
 use civitai_library::catalogue::Held;
+use civitai_library::judge::ClamAv;
 use civitai_library::quarantine::{self, Error};
 use serde_json::{Value, json};
 
 use super::library::{self, blocking};
 use super::scan::{tell_look, to_json};
 use crate::args::QuarantineAction;
-use crate::clamav::ClamAv;
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::judge::look;

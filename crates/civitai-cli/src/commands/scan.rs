@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use civitai_library::judge::ClamAv;
 use civitai_security::scan::{Finding, Verdict};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::ScanFilesArgs;
-use crate::clamav::ClamAv;
 use crate::commands::library::bar::Bar;
 use crate::exit::Exit;
 use crate::failure::Failure;

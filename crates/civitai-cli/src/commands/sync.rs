@@ -23,7 +23,7 @@ use crate::commands::{get, project};
 use crate::consent;
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
-use crate::judge::Judge;
+use crate::judge;
 use crate::network;
 use crate::session::{Outcome, Session};
 use crate::text::{self, Hint, Message};
@@ -377,7 +377,7 @@ impl Work<'_> {
         };
         let recorder = get::recorder(session, false).await?;
         Batch::new(session, rules)
-            .judging(Judge::new(session, care.accept_unsafe))
+            .judging(judge::of(session, care.accept_unsafe))
             .recording(recorder)
             .run(stream::iter(wanted))
             .await

@@ -18,7 +18,7 @@ use crate::batch::{Batch, Rules, Unfound, Wanted};
 use crate::commands::get::{self, Finder, LOOKUPS};
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
-use crate::judge::Judge;
+use crate::judge;
 use crate::links::Entry;
 use crate::patience::{Patience, Pause};
 use crate::printer::Printer;
@@ -134,7 +134,7 @@ async fn fetch(
         })
         .filter_map(std::future::ready);
     let outcome = Batch::new(session, rules)
-        .judging(Judge::new(session, options.choose.accept_unsafe))
+        .judging(judge::of(session, options.choose.accept_unsafe))
         .recording(recorder)
         .beside(side)
         .run(found)

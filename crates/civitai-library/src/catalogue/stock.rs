@@ -28,6 +28,29 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// How many files are there.
+    pub fn files(&self) -> usize {
+        self.new.len() + self.changed.len() + self.moved.len() + self.back.len() + self.unchanged
+    }
+
+    /// Adds what differs in another library.
+    pub fn absorb(&mut self, other: Self) {
+        let Self {
+            new,
+            changed,
+            moved,
+            missing,
+            back,
+            unchanged,
+        } = other;
+        self.new.extend(new);
+        self.changed.extend(changed);
+        self.moved.extend(moved);
+        self.missing.extend(missing);
+        self.back.extend(back);
+        self.unchanged += unchanged;
+    }
+
     /// Says whether everything is as it was.
     pub fn is_empty(&self) -> bool {
         self.new.is_empty()

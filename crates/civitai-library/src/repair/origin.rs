@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use civitai_api::Client;
 use civitai_api::select::{FileRequest, Variant};
-use civitai_download::lease::source_fn;
-use civitai_download::{Lease, LeaseError, UrlSource};
+use civitai_download::UrlSource;
 
 use super::{Error, Repair, Site};
 use crate::catalogue::Entry;
+use crate::site::source;
 
 impl Repair {
     /// The address of the site's file and the way to it.
@@ -23,29 +22,6 @@ impl Repair {
             file: origin.file,
             variant: Variant::default(),
         };
-        Ok((source(site.client.clone(), request), site))
+        Ok((source(site.client.clone(), request, None), site))
     }
-}
-
-/// A lease is one exchange with the site; whoever fetches owns the retries.
-fn source(client: Client, request: FileRequest) -> Arc<dyn UrlSource> {
-    Arc::new(source_fn(move || {
-        let (client, request) = (client.clone(), request.clone());
-        async move {
-            match client.exchange(&request).await {
-                Ok(signed) => Ok(Lease::new(signed.url).with_expires(signed.expires)),
-                Err(error) => Err(refused(error)),
-            }
-        }
-    }))
-}
-
-fn refused(error: civitai_api::Error) -> LeaseError {
-    let (code, wait) = (error.code(), error.retry_after());
-    let error = if error.is_transient() {
-        LeaseError::transient(error, wait)
-    } else {
-        LeaseError::permanent(error)
-    };
-    error.with_code(code)
 }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use civitai_api::image::MediaType;
 use civitai_api::{Image, Version};
+use civitai_security::address::is_loopback_url;
+use url::Url;
 
 use super::Beside;
 use super::write::with_suffix;
@@ -42,6 +44,18 @@ impl Picture {
             suffix: format!(".example.{number}.{}", medium(image)),
         });
         preview.into_iter().chain(examples).collect()
+    }
+
+    /// The address to ask for it, if that may be asked: over https, and on this machine alone while the site is there. What a
+    /// simulator tells must not send anybody to the real host.
+    pub fn address(&self, site: &Url) -> Option<Url> {
+        let url = Url::parse(&self.url).ok()?;
+        let is_allowed = if is_loopback_url(site) {
+            is_loopback_url(&url)
+        } else {
+            url.scheme() == "https" || url.origin() == site.origin()
+        };
+        is_allowed.then_some(url)
     }
 
     /// Returns where it goes beside a model.

@@ -1,6 +1,7 @@
 //! Credentials inside prose: a server's error body, a header dump, a log line.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt::Write as _;
 
 use url::Url;
@@ -36,6 +37,22 @@ pub fn redact_text(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Owned(shown)
     }
+}
+
+/// Joins an error with its causes, leaving out a cause that the sentence before it has already told, and masks
+/// credentials like [`redact_text`].
+pub fn redact_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let next = cause.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        source = cause.source();
+    }
+    redact_text(&text).into_owned()
 }
 
 /// What the next word is, judged by the one before.

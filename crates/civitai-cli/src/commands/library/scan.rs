@@ -2,15 +2,10 @@
 
 mod watch;
 
-use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use civitai_library::Catalogue;
-use civitai_library::catalogue::{self, Changes, Unhashed};
 use civitai_library::scan::{
-    self, Hashed, MatchError, Matched, Target, hash, identify, learn, match_online, walk,
+    self, MatchError, Reading, ScanProblem, ScanTell, ScanTold, Scanned, Target,
 };
 use serde_json::json;
 
@@ -61,20 +56,38 @@ impl Scan<'_> {
     /// One look at folders: what is there, what it holds, and what the site says of it.
     async fn pass(&self, target: &Target, total: &mut Total) -> Result<(), Failure> {
         let session = self.session;
-        look(target, self.is_own(target), session, total).await?;
-        if !self.args.no_hash {
-            read(target, session, total).await?;
-        }
-        if !self.args.offline {
-            ask(target, session, total).await;
-        }
-        if !self.args.no_hash {
-            identify_rest(target, session, total).await?;
-        }
-        ask_sidecars(target, session, total).await?;
-        if session.cancel.is_cancelled() {
-            return Err(Failure::interrupted());
-        }
+        let client = (!self.args.offline).then(|| network::site(session));
+        let client = client.transpose().unwrap_or_else(|failure| {
+            total.fail(&failure, &session.printer);
+            None
+        });
+        let scan = scan::Scan {
+            library: self.library.clone(),
+            client,
+            reading: if self.args.no_hash {
+                Reading::Nothing
+            } else {
+                Reading::All
+            },
+        };
+        let (bar, printer) = (Mutex::new(None), Arc::clone(&session.printer));
+        let tell: ScanTell = Arc::new(move |told| {
+            let mut bar = bar.lock().unwrap_or_else(PoisonError::into_inner);
+            match told {
+                ScanTold::Planned { bytes } => *bar = Some(Bar::new(&printer, bytes)),
+                ScanTold::Hashed { path, bytes } => {
+                    if let Some(bar) = &mut *bar {
+                        bar.advance(path, bytes);
+                    }
+                }
+                _ => {}
+            }
+        });
+        let targets = [target.clone()];
+        let work = scan.run(&targets, &tell);
+        let scanned = session.cancel.run_until_cancelled(work).await;
+        let scanned = scanned.ok_or_else(Failure::interrupted)?;
+        total.add(scanned.map_err(|error| failure(&error))?, session);
         Ok(())
     }
 
@@ -107,21 +120,31 @@ impl Scan<'_> {
 /// What a scan has brought.
 #[derive(Default)]
 struct Total {
-    changes: Changes,
-    hashed: usize,
-    bytes: u64,
-    matched: Matched,
-    by_sidecar: usize,
+    scanned: Scanned,
     outcomes: Vec<Exit>,
 }
 
 impl Total {
     /// Says whether there is nothing to tell.
     fn is_nothing(&self) -> bool {
-        self.changes.is_empty()
-            && self.hashed == 0
-            && self.matched.found == 0
+        self.scanned.changes.is_empty()
+            && self.scanned.hashed == 0
+            && self.scanned.matched.found == 0
             && self.outcomes.is_empty()
+    }
+
+    /// Adds what a scan has brought, and tells what it could not do.
+    fn add(&mut self, mut scanned: Scanned, session: &Session) {
+        for problem in scanned.problems.drain(..) {
+            self.fail(&told(problem), &session.printer);
+        }
+        for broken in scanned.broken.drain(..) {
+            session.printer.warn(&Message::Place(Place::SidecarLeft {
+                path: broken.path,
+                problem: broken.fault.to_string(),
+            }));
+        }
+        self.scanned.absorb(scanned);
     }
 
     fn fail(&mut self, failure: &Failure, printer: &Printer) {
@@ -134,36 +157,40 @@ impl Total {
 
     fn tell(mut self, session: &Session) -> Outcome {
         let printer = &session.printer;
-        let files = self.changes.new.len()
-            + self.changes.changed.len()
-            + self.changes.moved.len()
-            + self.changes.back.len()
-            + self.changes.unchanged;
+        let Scanned {
+            changes,
+            hashed,
+            bytes,
+            matched,
+            by_sidecar,
+            ..
+        } = self.scanned;
+        let files = changes.files();
         if printer.is_json() {
             let line = json!({
                 "count": files,
-                "new": self.changes.new.len(),
-                "changed": self.changes.changed.len(),
-                "moved": self.changes.moved.len(),
-                "missing": self.changes.missing.len(),
-                "back": self.changes.back.len(),
-                "unchanged": self.changes.unchanged,
-                "hashed": self.hashed,
-                "bytes": self.bytes,
-                "asked": self.matched.asked,
-                "matched": self.matched.found,
-                "bySidecar": self.by_sidecar,
+                "new": changes.new.len(),
+                "changed": changes.changed.len(),
+                "moved": changes.moved.len(),
+                "missing": changes.missing.len(),
+                "back": changes.back.len(),
+                "unchanged": changes.unchanged,
+                "hashed": hashed,
+                "bytes": bytes,
+                "asked": matched.asked,
+                "matched": matched.found,
+                "bySidecar": by_sidecar,
                 "failed": self.outcomes.len(),
             });
             printer.record("summary", &line)?;
         } else {
             printer.say(&Message::Library(Library::Scanned {
                 files,
-                changes: self.changes,
-                hashed: self.hashed,
-                bytes: self.bytes,
-                matched: self.matched.found,
-                by_sidecar: self.by_sidecar,
+                changes,
+                hashed,
+                bytes,
+                matched: matched.found,
+                by_sidecar,
             }));
         }
         if !self.outcomes.is_empty() && files > 0 && !self.outcomes.contains(&Exit::Network) {
@@ -173,178 +200,16 @@ impl Total {
     }
 }
 
-/// Looks what is there.
-async fn look(
-    target: &Target,
-    is_own: bool,
-    session: &Session,
-    total: &mut Total,
-) -> Result<(), Failure> {
-    let target = target.clone();
-    let looked = blocking(session, move || {
-        let library = &target.library;
-        let walk = walk(&library.root, &target.folders)?;
-        let mut catalogue = library.catalogue()?;
-        if !is_own {
-            catalogue.mark_extra()?;
-        }
-        let changes = catalogue.take_stock(&walk, SystemTime::now())?;
-        catalogue.review_history()?;
-        Ok::<_, catalogue::Error>((changes, walk.problems))
-    })
-    .await?;
-    let (changes, problems) = looked.map_err(|error| failure(&error))?;
-    for problem in &problems {
-        total.fail(&Failure::library(Kind::Io, problem), &session.printer);
-    }
-    let Changes {
-        new,
-        changed,
-        moved,
-        missing,
-        back,
-        unchanged,
-    } = changes;
-    let sum = &mut total.changes;
-    sum.new.extend(new);
-    sum.changed.extend(changed);
-    sum.moved.extend(moved);
-    sum.missing.extend(missing);
-    sum.back.extend(back);
-    sum.unchanged += unchanged;
-    Ok(())
-}
-
-/// Hashes what is not hashed.
-async fn read(target: &Target, session: &Session, total: &mut Total) -> Result<(), Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let _stop = StopOnDrop(Arc::clone(&stop));
-    let (target, printer) = (target.clone(), Arc::clone(&session.printer));
-    let read = blocking(session, move || {
-        let mut catalogue = target.library.catalogue()?;
-        let mut files = catalogue.unhashed()?;
-        files.retain(|file| target.covers(&file.path));
-        read_all(&mut catalogue, files, &stop, &printer)
-    })
-    .await?;
-    let (hashed, bytes, failures) = read.map_err(|error| failure(&error))?;
-    total.hashed += hashed;
-    total.bytes += bytes;
-    for failure in &failures {
-        total.fail(failure, &session.printer);
-    }
-    Ok(())
-}
-
-type Read = (usize, u64, Vec<Failure>);
-
-fn read_all(
-    catalogue: &mut Catalogue,
-    files: Vec<Unhashed>,
-    stop: &AtomicBool,
-    printer: &Arc<Printer>,
-) -> Result<Read, catalogue::Error> {
-    let size = files.iter().map(|file| file.stamp.bytes).sum();
-    let mut bar = Bar::new(printer, size);
-    let (mut hashed, mut sum, mut failures) = (0, 0, Vec::new());
-    let workers = std::thread::available_parallelism().map_or(NonZeroUsize::MIN, |cores| {
-        cores.min(NonZeroUsize::MIN.saturating_add(MOST_WORKERS - 1))
-    });
-    hash(catalogue, files, workers, stop, |told| match told {
-        Hashed::Done { path, bytes } => {
-            bar.advance(&path, bytes);
-            hashed += 1;
-            sum += bytes;
-        }
-        Hashed::Changed { path } => {
+/// Something that the scan could not do, in the user's terms.
+fn told(problem: ScanProblem) -> Failure {
+    match problem {
+        ScanProblem::Changed { path } => {
             let message = Message::Library(Library::ChangedMeanwhile { path });
-            failures.push(Failure::new(Kind::Io, message));
+            Failure::new(Kind::Io, message)
         }
-        Hashed::Failed { source, .. } => failures.push(Failure::io(&source)),
-        _ => {}
-    })?;
-    Ok((hashed, sum, failures))
-}
-
-/// Learns from the headers of files that are known by now, and reads those of files that were not read yet.
-async fn identify_rest(
-    target: &Target,
-    session: &Session,
-    total: &mut Total,
-) -> Result<(), Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let _stop = StopOnDrop(Arc::clone(&stop));
-    let target = target.clone();
-    let unread = blocking(session, move || {
-        let mut catalogue = target.library.catalogue()?;
-        learn(&mut catalogue, &stop)?;
-        let mut files = catalogue.unidentified()?;
-        files.retain(|file| target.covers(&file.path));
-        identify(&mut catalogue, files, &stop)
-    })
-    .await?;
-    for unread in unread.map_err(|error| failure(&error))? {
-        total.fail(
-            &Failure::library(Kind::Io, &unread.source),
-            &session.printer,
-        );
-    }
-    Ok(())
-}
-
-/// Asks the site what the files are. That it does not answer takes nothing from what the scan has found.
-async fn ask(target: &Target, session: &Session, total: &mut Total) {
-    let asked = async {
-        let client = network::site(session)?;
-        let asked = match_online(&client, &target.library);
-        match session.cancel.run_until_cancelled(asked).await {
-            Some(matched) => matched.map_err(|error| match &error {
-                MatchError::Catalogue(error) => failure(error),
-                MatchError::Site(error) => network::failure(error),
-            }),
-            None => Ok(Matched::default()),
-        }
-    };
-    match asked.await {
-        Ok(matched) => {
-            total.matched.asked += matched.asked;
-            total.matched.found += matched.found;
-        }
-        Err(failure) => total.fail(&failure, &session.printer),
+        ScanProblem::Io(error) => Failure::io(&error),
+        ScanProblem::Site(MatchError::Catalogue(error)) => failure(&error),
+        ScanProblem::Site(MatchError::Site(error)) => network::failure(&error),
+        problem => Failure::library(Kind::Io, &problem),
     }
 }
-
-/// Hears what the files beside those say that nobody else knows.
-async fn ask_sidecars(
-    target: &Target,
-    session: &Session,
-    total: &mut Total,
-) -> Result<(), Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let _stop = StopOnDrop(Arc::clone(&stop));
-    let library = target.library.clone();
-    let asked = blocking(session, move || {
-        scan::ask_sidecars(&mut library.catalogue()?, &stop)
-    });
-    let beside = asked.await?.map_err(|error| failure(&error))?;
-    total.by_sidecar += beside.known;
-    for broken in &beside.broken {
-        session.printer.warn(&Message::Place(Place::SidecarLeft {
-            path: broken.path.clone(),
-            problem: broken.fault.to_string(),
-        }));
-    }
-    Ok(())
-}
-
-/// Lets the readers end when the scan is given up.
-struct StopOnDrop(Arc<AtomicBool>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
-    }
-}
-
-/// More readers than these fight over the disk.
-const MOST_WORKERS: usize = 8;

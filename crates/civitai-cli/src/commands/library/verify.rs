@@ -4,9 +4,8 @@ mod deep;
 
 use std::ops::Range;
 
-use civitai_library::catalogue;
-use civitai_library::scan::{Target, walk};
-use civitai_library::verify::{Checked, Status, quick};
+use civitai_library::scan::Target;
+use civitai_library::verify::{Checked, Status, look};
 use serde_json::json;
 
 use self::deep::Reading;
@@ -36,16 +35,6 @@ pub(super) async fn run(args: VerifyArgs, session: &Session) -> Outcome {
     }
     session.end_monitor();
     sum.end(session)
-}
-
-fn look(target: &Target) -> Result<Vec<Checked>, catalogue::Error> {
-    let Some(catalogue) = target.library.catalogue_if_there()? else {
-        return Ok(Vec::new());
-    };
-    let mut entries = catalogue.entries()?;
-    entries.retain(|entry| target.covers(&entry.path));
-    let walk = walk(&target.library.root, &target.folders)?;
-    Ok(quick(&entries, &walk))
 }
 
 /// How many files stand in which way.

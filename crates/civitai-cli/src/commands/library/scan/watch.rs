@@ -38,7 +38,7 @@ pub(super) async fn run(scan: &Scan<'_>, targets: Vec<Target>) -> Outcome {
             let target = next(scan, &watched).await?;
             let mut total = Total::default();
             scan.pass(&target, &mut total).await?;
-            let changes = &total.changes;
+            let changes = &total.scanned.changes;
             let moved = changes.moved.iter().map(|(_, to)| to);
             let paths: Vec<&String> = [&changes.new, &changes.changed, &changes.back]
                 .into_iter()

@@ -1,19 +1,15 @@
 //! `library verify --deep`: every byte is read, as fast as allowed, and what was read is remembered.
 
 use std::num::NonZeroU64;
-use std::ops::Range;
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytesize::ByteSize;
-use civitai_library::catalogue::{self, Entry};
 use civitai_library::scan::Target;
-use civitai_library::trees::Trees;
-use civitai_library::verify::{Checked, DeepError, Finding, Pace, Status, deep, due};
-use civitai_library::{Catalogue, Library as Place};
+use civitai_library::verify::{DeepError, Pace, Reading as Plan, ReadingError};
 
-use super::{Sum, look};
+use super::Sum;
 use crate::args::VerifyArgs;
 use crate::commands::library::bar::Bar;
 use crate::commands::library::{blocking, failure};
@@ -76,147 +72,41 @@ impl Reading {
         session: &Session,
         sum: &mut Sum,
     ) -> Result<Option<SystemTime>, Stop> {
-        let (at, every) = (target.clone(), self.every);
-        let planned = blocking(session, move || plan(&at, every)).await?;
-        let plan = planned.map_err(|error| failure(&error))?;
+        let (at, every) = (target.clone(), self.every.unwrap_or_default());
+        let planned = blocking(session, move || Plan::of(&at, every)).await?;
+        let mut plan = planned.map_err(|error| failure(&error))?;
         for checked in plan.others.iter().filter(|_| !self.watch) {
             sum.tell(checked, &[], &session.printer)?;
         }
-        let Some(catalogue) = plan.catalogue else {
-            return Ok(None);
-        };
-        let total = plan.due.iter().map(|entry| entry.stamp.bytes).sum();
+        let (due, next) = (std::mem::take(&mut plan.due), plan.next);
+        let total = due.iter().map(|entry| entry.stamp.bytes).sum();
         let bar = Arc::new(Mutex::new(Bar::new(&session.printer, total)));
-        let reader = Arc::new(Reader {
-            library: target.library.clone(),
-            trees: Trees::of(&target.library.data_dir),
-            catalogue: Mutex::new(catalogue),
-        });
-        for entry in plan.due {
+        let plan = Arc::new(plan);
+        for entry in due {
             let path = entry.path.clone();
-            let (reader, pace, bar) = (
-                Arc::clone(&reader),
-                Arc::clone(&self.pace),
-                Arc::clone(&bar),
-            );
-            let examined = blocking(session, move || reader.examine(&entry, &pace, &bar)).await?;
-            match examined {
-                Ok((status, ranges)) => {
-                    sum.tell(&Checked { path, status }, &ranges, &session.printer)?;
-                }
-                Err(Trouble::Deep(DeepError::Stopped)) => break,
-                Err(trouble) => sum.fail(&path, &trouble.failure(), &session.printer),
+            let (plan, pace, bar) = (Arc::clone(&plan), Arc::clone(&self.pace), Arc::clone(&bar));
+            let examined = blocking(session, move || {
+                let told = |bytes| {
+                    let mut bar = bar.lock().unwrap_or_else(PoisonError::into_inner);
+                    bar.advance(&entry.path, bytes);
+                };
+                plan.examine(&entry, &pace, &told)
+            });
+            match examined.await? {
+                Ok((checked, ranges)) => sum.tell(&checked, &ranges, &session.printer)?,
+                Err(ReadingError::Deep(DeepError::Stopped)) => break,
+                Err(error) => sum.fail(&path, &unread(&error), &session.printer),
             }
         }
-        Ok(plan.next)
+        Ok(next)
     }
 }
 
-/// What of a library is to be read.
-struct Plan {
-    catalogue: Option<Catalogue>,
-    due: Vec<Entry>,
-    next: Option<SystemTime>,
-    /// What is said of the other files: they are missing, or nobody knows them.
-    others: Vec<Checked>,
-}
-
-fn plan(target: &Target, every: Option<Duration>) -> Result<Plan, catalogue::Error> {
-    let mut others = look(target)?;
-    others.retain(|checked| matches!(checked.status, Status::Missing | Status::Unknown));
-    let Some(catalogue) = target.library.catalogue_if_there()? else {
-        return Ok(Plan {
-            catalogue: None,
-            due: Vec::new(),
-            next: None,
-            others,
-        });
-    };
-    let mut entries = catalogue.entries()?;
-    entries.retain(|entry| {
-        let is_other = others
-            .binary_search_by(|other| other.path.as_str().cmp(entry.path.as_str()))
-            .is_ok();
-        target.covers(&entry.path) && !is_other
-    });
-    let due = due(
-        entries,
-        &catalogue.verified()?,
-        every.unwrap_or_default(),
-        SystemTime::now(),
-    );
-    Ok(Plan {
-        catalogue: Some(catalogue),
-        due: due.now,
-        next: due.next,
-        others,
-    })
-}
-
-/// A library whose files are read.
-struct Reader {
-    library: Place,
-    trees: Trees,
-    catalogue: Mutex<Catalogue>,
-}
-
-impl Reader {
-    fn examine(
-        &self,
-        entry: &Entry,
-        pace: &Pace,
-        bar: &Mutex<Bar>,
-    ) -> Result<(Status, Vec<Range<u64>>), Trouble> {
-        let before = |bytes| {
-            let flow = pace.wait(bytes);
-            let mut bar = bar.lock().unwrap_or_else(PoisonError::into_inner);
-            bar.advance(&entry.path, bytes);
-            flow
-        };
-        let finding = deep(&self.library.root, entry, &self.trees, &before)?;
-        let (status, ranges) = match finding {
-            Finding::Whole => (Status::Ok, Vec::new()),
-            Finding::Missing => (Status::Missing, Vec::new()),
-            Finding::Unknown => (Status::Unknown, Vec::new()),
-            Finding::Damaged(damage) => {
-                let ranges = damage.located.map(|located| located.ranges);
-                (Status::Changed, ranges.unwrap_or_default())
-            }
-        };
-        let when = (status == Status::Ok).then(SystemTime::now);
-        let mut catalogue = self
-            .catalogue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        catalogue.note_verified(&entry.path, when)?;
-        Ok((status, ranges))
-    }
-}
-
-enum Trouble {
-    Deep(DeepError),
-    Catalogue(catalogue::Error),
-}
-
-impl Trouble {
-    fn failure(&self) -> Failure {
-        match self {
-            Self::Deep(DeepError::Io(error)) => Failure::io(error),
-            Self::Deep(error) => Failure::library(Kind::Interrupted, error),
-            Self::Catalogue(error) => failure(error),
-        }
-    }
-}
-
-impl From<DeepError> for Trouble {
-    fn from(error: DeepError) -> Self {
-        Self::Deep(error)
-    }
-}
-
-impl From<catalogue::Error> for Trouble {
-    fn from(error: catalogue::Error) -> Self {
-        Self::Catalogue(error)
+fn unread(error: &ReadingError) -> Failure {
+    match error {
+        ReadingError::Catalogue(error) => failure(error),
+        ReadingError::Deep(DeepError::Io(error)) => Failure::io(error),
+        error => Failure::library(Kind::Interrupted, error),
     }
 }
 

@@ -12,24 +12,28 @@ use civitai_security::scan::Verdict;
 
 /// Where the scanner listens.
 #[derive(Clone, Debug)]
-pub(crate) struct ClamAv(PathBuf);
+pub struct ClamAv(PathBuf);
 
 /// What it says of a file.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Answer {
+pub enum Answer {
+    /// It knows nothing against it.
     Clean,
     /// It knows this signature.
     Found {
+        /// The name of the signature.
         signature: String,
     },
     /// It could not look at all of it.
     Unclear {
+        /// Why, in its words or the system's.
         problem: String,
     },
 }
 
 impl Answer {
-    pub(crate) fn verdict(&self) -> Verdict {
+    /// The same as a verdict of the scan.
+    pub fn verdict(&self) -> Verdict {
         match self {
             Self::Clean => Verdict::Clean,
             Self::Found { .. } => Verdict::Malicious,
@@ -38,7 +42,7 @@ impl Answer {
     }
 
     /// The rule it stands under in a report.
-    pub(crate) fn rule(&self) -> &'static str {
+    pub fn rule(&self) -> &'static str {
         match self {
             Self::Clean | Self::Found { .. } => "clamav_found",
             Self::Unclear { .. } => "clamav_unclear",
@@ -46,7 +50,7 @@ impl Answer {
     }
 
     /// What was found, or what is wrong.
-    pub(crate) fn detail(&self) -> &str {
+    pub fn detail(&self) -> &str {
         match self {
             Self::Clean => "",
             Self::Found { signature } => signature,
@@ -85,12 +89,13 @@ impl fmt::Display for Answer {
 }
 
 impl ClamAv {
-    pub(crate) fn at(socket: &Path) -> Self {
+    /// The scanner that listens at `socket`. Nothing is asked yet.
+    pub fn at(socket: &Path) -> Self {
         Self(socket.to_owned())
     }
 
     /// Asks about the file at `path`. Blocks. Whatever goes wrong is an answer, and never one that calls the file clean.
-    pub(crate) fn ask(&self, path: &Path) -> Answer {
+    pub fn ask(&self, path: &Path) -> Answer {
         self.send(path).unwrap_or_else(|error| Answer::Unclear {
             problem: format!("{}: {error}", self.0.display()),
         })
