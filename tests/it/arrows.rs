@@ -6,7 +6,7 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// Each crate of the workspace and the crates that it may stand on.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("civitai-analytics", &[]),
     ("civitai-reliability", &[]),
     ("civitai-security", &[]),
@@ -29,6 +29,17 @@ const ALLOWED: [(&str, &[&str]); 13] = [
         "civitai-cli",
         &[
             "civitai-analytics",
+            "civitai-api",
+            "civitai-download",
+            "civitai-library",
+            "civitai-reliability",
+            "civitai-security",
+            "civitai-sim",
+        ],
+    ),
+    (
+        "civitai-py",
+        &[
             "civitai-api",
             "civitai-download",
             "civitai-library",

@@ -1,7 +1,7 @@
 //! `cargo xtask`: everything that a person or a machine runs to build trust in the project.
 //!
 //! `test` runs everything that proves it, `lint` everything that keeps it readable, `bench` measures, `soak` wears out, `crash`
-//! strikes. They go on after a failure, repeat at the end what each runner said last, and name what was left out and why.
+//! strikes, `wheel` makes the Python package. They go on after a failure, repeat at the end what each runner said last, and name what was left out and why.
 
 use std::process::ExitCode;
 
@@ -17,6 +17,7 @@ mod python;
 mod run;
 mod soak;
 mod test;
+mod wheel;
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Builds trust in the project")]
@@ -45,8 +46,10 @@ enum Task {
         #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
         arguments: Vec<String>,
     },
-    /// Unit, integration and end-to-end tests, the examples in the documentation, the example programs
+    /// Unit, integration and end-to-end tests, the examples in the documentation, the example programs, the Python package
     Test,
+    /// Builds the Python wheel as it is released and proves it in an environment of its own
+    Wheel,
 }
 
 fn main() -> Result<ExitCode> {
@@ -57,6 +60,7 @@ fn main() -> Result<ExitCode> {
         Task::Lint => lint::run()?,
         Task::Soak { arguments } => soak::run(&arguments)?,
         Task::Test => test::run()?,
+        Task::Wheel => wheel::run()?,
     };
     report.print()
 }

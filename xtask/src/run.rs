@@ -28,8 +28,18 @@ struct Step {
 impl Report {
     /// Runs one step to its end; a step that fails does not stop the next.
     pub(crate) fn step(&mut self, name: &'static str, command: &mut Command) -> Result<()> {
+        self.step_in(&root(), name, command)
+    }
+
+    /// The same in a folder.
+    pub(crate) fn step_in(
+        &mut self,
+        folder: &Path,
+        name: &'static str,
+        command: &mut Command,
+    ) -> Result<()> {
         command
-            .current_dir(root())
+            .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -157,6 +167,18 @@ fn is_closing(line: &str) -> bool {
     line.trim_start().starts_with("Summary [")
         || line.starts_with("soak: ")
         || (line.starts_with("test result:") && !line.contains(" 0 passed; 0 failed;"))
+        || is_closing_of_python(line)
+}
+
+/// `12 passed, 1 skipped in 3.45s` of pytest, `Success: …` and `Found 2 errors …` of mypy, `0 errors, …` of pyright.
+fn is_closing_of_python(line: &str) -> bool {
+    let counts = line.starts_with(|first: char| first.is_ascii_digit());
+    line.starts_with("Success: ")
+        || (line.starts_with("Found ") && line.contains(" error"))
+        || (counts && line.contains(" errors, "))
+        || (counts
+            && line.contains(" in ")
+            && (line.contains(" passed") || line.contains(" failed")))
 }
 
 #[cfg(test)]

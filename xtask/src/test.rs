@@ -43,6 +43,7 @@ pub(crate) fn run() -> Result<Report> {
         "examples in the documentation",
         &mut cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]),
     )?;
+    crate::wheel::short(&mut report)?;
     crate::soak::short(&mut report)?;
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     report.step("crashes, the short form", &mut crate::crash::short()?)?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::TryStreamExt;
+use serde_json::{Map, Value};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
@@ -175,6 +176,48 @@ impl Client {
                 Unsupported::Source => "resolve names of other sources than civitai",
             })),
         }
+    }
+
+    /// Returns a link as JSON like [`Link::to_json`], completed and corrected by what the site knows.
+    ///
+    /// What the site cannot be asked about is returned as it was read.
+    ///
+    /// # Errors
+    /// Those of [`Client::look_up`].
+    pub async fn resolve(&self, link: &Link) -> Result<Map<String, Value>, Error> {
+        let mut fields = link.to_json();
+        if link.caveat().is_some() || matches!(link.target(), Target::Unsupported(_)) {
+            return Ok(fields);
+        }
+        match self.look_up(link).await? {
+            Found::Model(model) => {
+                fields.insert("kind".into(), "model".into());
+                fields.insert("modelId".into(), model.id.get().into());
+                if let Some(version) = model.default_version() {
+                    fields.insert("versionId".into(), version.id.get().into());
+                }
+            }
+            Found::Version { version, file, .. } => {
+                let kind = if file.is_some() { "file" } else { "version" };
+                fields.insert("kind".into(), kind.into());
+                // What a link says of the model may be wrong.
+                fields.shift_remove("modelId");
+                if let Some(model) = version.owner() {
+                    fields.insert("modelId".into(), model.get().into());
+                }
+                fields.insert("versionId".into(), version.id.get().into());
+                if let Some(file) = file {
+                    fields.insert("fileId".into(), file.get().into());
+                }
+            }
+            Found::Versions(ids) => {
+                let ids = ids.iter().map(|id| Value::from(id.get())).collect();
+                fields.insert("versionIds".into(), ids);
+            }
+            Found::Models(_) => {}
+        }
+        fields.insert("ambiguous".into(), false.into());
+        Ok(fields)
     }
 
     async fn by_number(&self, id: ModelId) -> Result<Found, Error> {

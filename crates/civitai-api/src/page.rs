@@ -113,6 +113,16 @@ impl<T> Listing<T> {
         self
     }
 
+    /// Returns the next thing if it came with an earlier answer, so that no request is needed for it.
+    pub fn next_ready(&mut self) -> Option<T> {
+        if self.wanted == Some(0) {
+            return None;
+        }
+        let item = self.ready.pop_front()?;
+        self.wanted = self.wanted.map(|wanted| wanted - 1);
+        Some(item)
+    }
+
     /// Says whether everything came. Before the stream has ended it is [`Gap::Unfinished`].
     pub fn completeness(&self) -> Completeness {
         let gap = match &self.state {
@@ -137,8 +147,7 @@ impl<T: Wire + Send + 'static> Stream for Listing<T> {
             if this.wanted == Some(0) {
                 return Poll::Ready(None);
             }
-            if let Some(item) = this.ready.pop_front() {
-                this.wanted = this.wanted.map(|wanted| wanted - 1);
+            if let Some(item) = this.next_ready() {
                 return Poll::Ready(Some(Ok(item)));
             }
             match std::mem::replace(&mut this.state, State::Over) {

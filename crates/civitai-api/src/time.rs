@@ -33,6 +33,16 @@ impl From<jiff::Timestamp> for Timestamp {
     }
 }
 
+impl TryFrom<SystemTime> for Timestamp {
+    type Error = jiff::Error;
+
+    /// # Errors
+    /// A time before the year -9999 or after 9999.
+    fn try_from(moment: SystemTime) -> Result<Self, jiff::Error> {
+        moment.try_into().map(Self)
+    }
+}
+
 impl From<Timestamp> for SystemTime {
     fn from(moment: Timestamp) -> Self {
         moment.0.into()

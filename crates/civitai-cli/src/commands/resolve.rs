@@ -1,7 +1,6 @@
 //! `resolve`.
 
-use civitai_api::link::Target;
-use civitai_api::{Client, Found, Link};
+use civitai_api::{Client, Link};
 use serde_json::{Map, Value, json};
 
 use crate::args::ResolveArgs;
@@ -59,47 +58,12 @@ async fn ask(
     client: &Client,
     session: &Session,
 ) -> Result<Map<String, Value>, Failure> {
-    let mut fields = link.to_json();
-    if link.caveat().is_some() || matches!(link.target(), Target::Unsupported(_)) {
-        return Ok(fields);
-    }
-    let found = session
+    let fields = session
         .cancel
-        .run_until_cancelled(client.look_up(link))
+        .run_until_cancelled(client.resolve(link))
         .await
         .ok_or_else(Failure::interrupted)?;
-    match found.map_err(|error| network::failure(&error))? {
-        Found::Model(model) => {
-            fields.insert("kind".into(), "model".into());
-            fields.insert("modelId".into(), model.id.get().into());
-            if let Some(version) = model.default_version() {
-                fields.insert("versionId".into(), version.id.get().into());
-            }
-        }
-        Found::Version { version, file, .. } => {
-            fields.insert(
-                "kind".into(),
-                if file.is_some() { "file" } else { "version" }.into(),
-            );
-            fields.shift_remove("modelId");
-            if let Some(model) = version.owner() {
-                fields.insert("modelId".into(), model.get().into());
-            }
-            fields.insert("versionId".into(), version.id.get().into());
-            if let Some(file) = file {
-                fields.insert("fileId".into(), file.get().into());
-            }
-        }
-        Found::Versions(ids) => {
-            fields.insert(
-                "versionIds".into(),
-                ids.iter().map(|id| Value::from(id.get())).collect(),
-            );
-        }
-        _ => {}
-    }
-    fields.insert("ambiguous".into(), false.into());
-    Ok(fields)
+    fields.map_err(|error| network::failure(&error))
 }
 
 /// A bad link keeps its place among the answers.

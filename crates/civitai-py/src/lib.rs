@@ -1,0 +1,51 @@
+//! The Python module `civitai_rs`: what the libraries do, in the terms of Python. Conversions only.
+//!
+//! Every call has two forms: one that waits without the interpreter's lock, and one whose name ends in `_async` and that
+//! returns a coroutine. The types are described in the `.pyi` files beside the Python package, one for each file here.
+
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "arguments of Python come by value"
+)]
+
+mod client;
+mod errors;
+mod give;
+mod link;
+mod listing;
+mod record;
+mod runtime;
+mod settings;
+mod sim;
+mod table;
+mod take;
+
+use pyo3::prelude::*;
+
+/// The compiled part of `civitai_rs`.
+#[pymodule]
+mod _civitai_rs {
+    use super::{Bound, PyModule, PyModuleMethods as _, PyResult, errors};
+
+    #[pymodule_export]
+    use super::client::Client;
+    #[pymodule_export]
+    use super::link::Link;
+    #[pymodule_export]
+    use super::listing::{Listing, Pages};
+    #[pymodule_export]
+    use super::record::{
+        Article, Collection, Creator, Enums, File, FileMetadata, HashMatch, Hashes, Image, Me,
+        Model, PaidAccess, Stats, Tag, User, Version, VersionModel,
+    };
+    #[pymodule_export]
+    use super::sim::Sim;
+    #[pymodule_export]
+    use super::table::Table;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        errors::register(module)
+    }
+}
