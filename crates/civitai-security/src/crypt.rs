@@ -37,6 +37,7 @@
 
 mod age;
 mod body;
+mod code;
 mod derive;
 mod error;
 mod file;
