@@ -126,6 +126,17 @@ pub enum ReadError {
     Io(#[from] io::Error),
 }
 
+impl ReadError {
+    /// The kind as one word, the same as in the JSON lines of the command line. What is wrong in a file is for the user to
+    /// mend.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io(error) if error.kind() != io::ErrorKind::AlreadyExists => "io",
+            _ => "usage",
+        }
+    }
+}
+
 /// Returns the text of a file; `None` if there is none.
 pub(crate) fn load(path: &Path) -> Result<Option<String>, ReadError> {
     let bad = |line, problem| BadFile {

@@ -5,6 +5,7 @@
 //! What a project wants is in its [`manifest`], what that led to ([`resolve`]) in its [`lock`], and [`sync`] makes the
 //! library so; [`licence`] says what may be fetched.
 
+pub mod add;
 pub mod backup;
 pub mod catalogue;
 pub mod document;

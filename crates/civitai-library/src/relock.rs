@@ -35,6 +35,16 @@ pub enum RelockError {
     },
 }
 
+impl RelockError {
+    /// The kind as one word, the same as in the JSON lines of the command line.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Resolve(error) => error.code(),
+            Self::Taken { .. } => "usage",
+        }
+    }
+}
+
 /// Makes a lock equal to a manifest. What is locked stays, unless `renew` says that it is to be looked up again; wishes
 /// that nothing is locked for are looked up; files that nobody wishes for leave.
 pub async fn relock(

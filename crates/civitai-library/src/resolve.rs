@@ -94,6 +94,20 @@ pub enum ResolveError {
     },
 }
 
+impl ResolveError {
+    /// The kind as one word, the same as in the JSON lines of the command line.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Archived { .. } => "archived",
+            Self::NoModel { .. } | Self::NoVersion { .. } | Self::Select(_) => "not_found",
+            Self::Refused(_) => "policy",
+            Self::Site(error) => error.code(),
+            Self::Unverified { .. } => "unverified",
+            Self::Layout(_) | Self::Link(_) | Self::Many { .. } | Self::Path(_) => "usage",
+        }
+    }
+}
+
 impl Resolver {
     /// Finds the file that a wish means. `before` is what it has led to until now: the base model that is to be kept.
     pub async fn resolve(

@@ -108,6 +108,18 @@ pub enum SyncError {
     },
 }
 
+impl SyncError {
+    /// The kind as one word, the same as in the JSON lines of the command line.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Catalogue(error) => error.code(),
+            Self::Io(_) => "io",
+            Self::Operation(error) => error.code(),
+            Self::Path { .. } => "unsafe_content",
+        }
+    }
+}
+
 impl Plan {
     /// Says whether the library is as the lock wants it.
     pub fn is_in_step(&self) -> bool {

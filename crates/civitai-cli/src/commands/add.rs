@@ -1,12 +1,10 @@
 //! `add`: wishes for `civitai.toml`, each with the file it leads to for `civitai.lock`.
 
-use civitai_api::link::Target;
 use civitai_api::select::Variant;
-use civitai_api::{FileId, Found, Link, VersionId};
-use civitai_library::lock::{Lock, Locked};
-use civitai_library::manifest::{Base, Change, Draft, Pick, Range, Rule, Want};
+use civitai_api::{FileId, VersionId};
+use civitai_library::add::{AddError, Added, Adding, SaveError};
+use civitai_library::manifest::{Base, Pick, Range, Rule, Want};
 use civitai_library::path::LibraryPath;
-use civitai_library::resolve::{Resolver, arrange};
 use serde_json::json;
 
 use crate::args::{AddArgs, format, one, unproved};
@@ -14,7 +12,6 @@ use crate::commands::{get, project};
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::links::{self, Entry};
-use crate::network;
 use crate::session::{Outcome, Session};
 use crate::settings::{Key, Origin};
 use crate::text::{self, Message};
@@ -41,28 +38,29 @@ pub(crate) async fn all(args: &AddArgs, session: &Session) -> Result<Vec<Exit>, 
     let wish = Wish::new(args, session, entries.len())?;
     let _held = project::hold(&found)?;
     let manifest = project::manifest(&found)?;
-    let draft = found.draft().map_err(|error| project::unreadable(&error))?;
-    let mut adding = Adding {
+    let resolver = project::resolver(
+        session,
+        &manifest,
+        unproved(args.accept_unverified),
+        get::recorder(session, args.dry_run).await?,
+    )?;
+    let adding = Adding::of(&found, &manifest, resolver);
+    let adding = adding.map_err(|error| project::unreadable(&error))?;
+    let mut asked = Asked {
         session,
         wish,
-        resolver: project::resolver(
-            session,
-            &manifest,
-            unproved(args.accept_unverified),
-            get::recorder(session, args.dry_run).await?,
-        )?,
-        layout: manifest.layout.clone(),
-        draft: draft.ok_or_else(|| project::no_manifest(&found))?,
-        files: project::lock(&found)?.files().to_vec(),
+        adding: adding.ok_or_else(|| project::no_manifest(&found))?,
     };
     let mut exits = Vec::new();
     for entry in entries {
-        adding.add(entry, &mut exits).await?;
+        asked.add(entry, &mut exits).await?;
     }
-    project::keep(&adding.resolver, session).await;
+    project::keep(asked.adding.resolver(), session).await;
     if !args.dry_run {
-        adding.draft.save().map_err(|error| Failure::io(&error))?;
-        project::save(&found, &adding.lock()?)?;
+        asked.adding.save(&found).map_err(|error| match error {
+            SaveError::Read(error) => project::unreadable(&error),
+            error => Failure::library(Kind::Usage, &error),
+        })?;
     }
     if exits.contains(&Exit::Done) && !args.dry_run && !session.printer.is_json() {
         session
@@ -154,22 +152,18 @@ fn rule(args: &AddArgs) -> Option<Rule> {
     })
 }
 
-/// The adding of wishes one after another.
-struct Adding<'a> {
+/// The adding of what the links of a command line name.
+struct Asked<'a> {
     session: &'a Session,
     wish: Wish,
-    resolver: Resolver,
-    /// The layout that the project sets for all.
-    layout: Option<String>,
-    draft: Draft,
-    files: Vec<Locked>,
+    adding: Adding,
 }
 
-impl Adding<'_> {
+impl Asked<'_> {
     async fn add(&mut self, entry: Entry, exits: &mut Vec<Exit>) -> Result<(), Failure> {
         let Entry { text, link } = entry;
         let links = match link {
-            Ok(link) => self.named(&link).await,
+            Ok(link) => self.wait(self.adding.named(&link)).await,
             Err(failure) => Err(failure),
         };
         let links = match links {
@@ -177,18 +171,22 @@ impl Adding<'_> {
             Err(failure) => return self.failed(&text, &failure, exits),
         };
         for link in links {
-            let want = self.wish.of(&link);
-            let work = self.resolver.resolve(&want, None);
-            let resolved = self.session.cancel.run_until_cancelled(work).await;
-            match resolved.ok_or_else(Failure::interrupted)? {
-                Ok(file) => match self.put(file) {
-                    Ok(()) => exits.push(Exit::Done),
-                    Err(failure) => self.failed(&text, &failure, exits)?,
-                },
-                Err(error) => self.failed(&text, &project::unresolved(&error), exits)?,
+            let (want, cancel) = (self.wish.of(&link), &self.session.cancel);
+            let added = cancel.run_until_cancelled(self.adding.add(&want)).await;
+            match added.ok_or_else(Failure::interrupted)? {
+                Ok(Added { file, change }) => {
+                    let _ = project::tell(self.session, change.as_str(), &file);
+                    exits.push(Exit::Done);
+                }
+                Err(error) => self.failed(&text, &refused(error), exits)?,
             }
         }
         Ok(())
+    }
+
+    async fn wait<T>(&self, work: impl Future<Output = Result<T, AddError>>) -> Result<T, Failure> {
+        let done = self.session.cancel.run_until_cancelled(work).await;
+        done.ok_or_else(Failure::interrupted)?.map_err(refused)
     }
 
     fn failed(&self, link: &str, failure: &Failure, exits: &mut Vec<Exit>) -> Result<(), Failure> {
@@ -198,92 +196,14 @@ impl Adding<'_> {
         exits.push(project::tell_failure(self.session, link, failure));
         Ok(())
     }
-
-    /// The models that a link names one by one: a picture names those it was made with.
-    async fn named(&self, link: &Link) -> Result<Vec<String>, Failure> {
-        if !matches!(link.target(), Target::Image(_) | Target::Post(_)) {
-            return Ok(vec![link.input().to_owned()]);
-        }
-        let look = self.resolver.client.look_up(link);
-        match self.session.cancel.run_until_cancelled(look).await {
-            None => Err(Failure::interrupted()),
-            Some(Err(error)) => Err(network::failure(&error)),
-            Some(Ok(Found::Versions(ids))) if !ids.is_empty() => {
-                Ok(ids.into_iter().map(|id| format!("version:{id}")).collect())
-            }
-            Some(Ok(_)) => Err(Failure::new(Kind::NotFound, Message::PictureTellsNothing)),
-        }
-    }
-
-    /// Writes a wish and its file down, in the place of an older wish for the same.
-    fn put(&mut self, mut file: Locked) -> Result<(), Failure> {
-        let link = lasting(&file);
-        file.wanted.link = link;
-        let instead = self
-            .draft
-            .wants()
-            .iter()
-            .position(|want| self.is_same(want, &file));
-        let before = instead.map(|index| self.effective(&self.draft.wants()[index]));
-        let want = file.wanted.clone();
-        file.wanted = self.effective(&want);
-        let old = before
-            .as_ref()
-            .and_then(|before| self.files.iter().position(|file| file.wanted == *before))
-            .map(|index| self.files.remove(index));
-        let (mut arranged, refused) = arrange(&self.files, vec![file]);
-        if let Some((_, path)) = refused.into_iter().next() {
-            self.files.extend(old);
-            let taken = text::Project::Taken { path };
-            return Err(Failure::usage(Message::Project(taken)));
-        }
-        let file = arranged.pop().expect("what is not refused is arranged");
-        let title = file.about.title.clone().unwrap_or_default();
-        let change = match (self.draft.put(want, instead, &title), old) {
-            (Change::Added, _) => "added",
-            (Change::None, Some(old)) if old == file => "none",
-            _ => "changed",
-        };
-        let _ = project::tell(self.session, change, &file);
-        self.files.push(file);
-        Ok(())
-    }
-
-    /// Says whether a wish of the manifest is for the same thing.
-    fn is_same(&self, want: &Want, file: &Locked) -> bool {
-        let target = |link: &str| {
-            let link = Link::parse_with(link, Some(&self.resolver.origin)).ok()?;
-            Some(match link.target() {
-                Target::Number(id) => Target::Model(*id),
-                other => other.clone(),
-            })
-        };
-        let same_target = want.link == file.wanted.link
-            || target(&want.link).is_some_and(|found| Some(found) == target(&file.wanted.link));
-        same_target && want.pick == file.wanted.pick
-    }
-
-    fn effective(&self, want: &Want) -> Want {
-        Want {
-            layout: want.layout.clone().or_else(|| self.layout.clone()),
-            ..want.clone()
-        }
-    }
-
-    fn lock(&self) -> Result<Lock, Failure> {
-        Lock::new(self.files.clone()).map_err(|file| {
-            let path = file.path;
-            Failure::usage(Message::Project(text::Project::Taken { path }))
-        })
-    }
 }
 
-/// The link in a form that will mean the same for ever: a bare number is a model today and a version tomorrow.
-fn lasting(file: &Locked) -> String {
-    let link = &file.wanted.link;
-    match link.parse::<u64>() {
-        Ok(number) if file.model.map(u64::from) == Some(number) => format!("model:{number}"),
-        Ok(number) => format!("version:{number}"),
-        Err(_) => link.clone(),
+/// Why a wish was not added, in the user's terms.
+fn refused(error: AddError) -> Failure {
+    match error {
+        AddError::Resolve(error) => project::unresolved(&error),
+        AddError::Taken { path } => Failure::usage(Message::Project(text::Project::Taken { path })),
+        AddError::Untold => Failure::new(Kind::NotFound, Message::PictureTellsNothing),
+        error => Failure::library(Kind::Usage, &error),
     }
 }

@@ -125,7 +125,7 @@ async fn add_all(files: &[File], session: &Session) -> Result<Vec<Exit>, Failure
     let mut links = Vec::new();
     let mut left_out = 0;
     for finding in findings.filter(|finding| finding.reference.activity == Activity::Active) {
-        match finding.choice().and_then(link) {
+        match finding.choice().and_then(Candidate::link) {
             Some(link) if !links.contains(&link) => links.push(link),
             Some(_) => {}
             None => left_out += 1,
@@ -147,18 +147,6 @@ async fn add_all(files: &[File], session: &Session) -> Result<Vec<Exit>, Failure
             .say(&Message::Flow(Flow::LeftOut { references }));
     }
     Ok(exits)
-}
-
-/// A link to a candidate, and to the very file where it is not the one that the site serves by itself.
-fn link(candidate: &Candidate) -> Option<String> {
-    let (model, version) = (candidate.model, candidate.version?);
-    Some(match (model, candidate.file) {
-        (Some(model), Some(file)) => {
-            format!("urn:air:other:unknown:civitai:{model}@{version}+{file}")
-        }
-        (Some(model), None) => format!("{model}@{version}"),
-        (None, _) => format!("version:{version}"),
-    })
 }
 
 fn exit(file: &Result<Vec<Finding>, Failure>) -> Exit {

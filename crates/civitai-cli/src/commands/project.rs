@@ -86,20 +86,12 @@ pub(crate) fn resolver(
 
 /// Why a wish led to no file, in the user's terms.
 pub(crate) fn unresolved(error: &ResolveError) -> Failure {
-    let kind = match error {
-        ResolveError::Site(error) => return network::failure(error),
-        ResolveError::Archived { .. } => Kind::Archived,
-        ResolveError::NoModel { .. } | ResolveError::NoVersion { .. } | ResolveError::Select(_) => {
-            Kind::NotFound
-        }
-        ResolveError::Refused(_) => {
-            return Failure::library(Kind::Policy, error)
-                .with_hint(Hint::Project(text::Project::PolicySays));
-        }
-        ResolveError::Unverified { .. } => Kind::Unverified,
-        _ => Kind::Usage,
-    };
-    Failure::library(kind, error)
+    match error {
+        ResolveError::Site(error) => network::failure(error),
+        ResolveError::Refused(_) => Failure::library(Kind::Policy, error)
+            .with_hint(Hint::Project(text::Project::PolicySays)),
+        _ => Failure::library(Kind::from_word(error.code()), error),
+    }
 }
 
 /// Why a wish is not in the lock, in the user's terms.

@@ -29,6 +29,16 @@ pub enum MatchError {
     Site(#[from] civitai_api::Error),
 }
 
+impl MatchError {
+    /// The kind as one word, the same as in the JSON lines of the command line.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Catalogue(error) => error.code(),
+            Self::Site(error) => error.code(),
+        }
+    }
+}
+
 /// Asks the site, a thousand digests a request, to which of its files the hashed files of the library belong, and for
 /// what it knows of their models. What it does not know is not asked for again for a week.
 ///

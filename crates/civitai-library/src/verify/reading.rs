@@ -47,6 +47,17 @@ pub enum ReadingError {
     Deep(#[from] DeepError),
 }
 
+impl ReadingError {
+    /// The kind as one word, the same as in the JSON lines of the command line.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Catalogue(error) => error.code(),
+            Self::Deep(DeepError::Io(_)) => "io",
+            Self::Deep(DeepError::Stopped) => "interrupted",
+        }
+    }
+}
+
 impl Reading {
     /// Finds out what is due of a target when each file is to be read once in `every`. Blocks.
     pub fn of(target: &Target, every: Duration) -> Result<Self, catalogue::Error> {

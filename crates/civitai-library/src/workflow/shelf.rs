@@ -55,6 +55,21 @@ pub struct Candidate {
     pub score: f64,
 }
 
+impl Candidate {
+    /// A link to it, and to the very file where it is not the one that the site serves by itself; none for what only the
+    /// library has.
+    pub fn link(&self) -> Option<String> {
+        let version = self.version?;
+        Some(match (self.model, self.file) {
+            (Some(model), Some(file)) => {
+                format!("urn:air:other:unknown:civitai:{model}@{version}+{file}")
+            }
+            (Some(model), None) => format!("{model}@{version}"),
+            (None, _) => format!("version:{version}"),
+        })
+    }
+}
+
 /// A reference, and what came of looking for it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
