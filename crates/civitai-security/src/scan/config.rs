@@ -37,6 +37,8 @@ rule_table! { "Configuration files":
         "RFC 8259, section 4";
     CONFIG_DEPTH = "config_depth", Unscannable,
         "values are nested more deeply than the limit", "fail closed";
+    CONFIG_EXPANSION = "config_expansion", Suspicious,
+        "aliases make a small text a huge value", "exponential entities, billion laughs";
     CONFIG_LENGTH = "config_length", Unscannable,
         "the YAML is longer than the scanner reads", "fail closed";
     CONFIG_UNREADABLE = "config_unreadable", Suspicious,

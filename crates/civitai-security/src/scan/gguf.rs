@@ -102,12 +102,14 @@ fn read_values(
         let key = reader.name("a key", KEY_BYTES)?;
         let value_at = reader.at();
         match reader.value(scan, &key)? {
-            Value::Text(text) => jinja::judge_value(scan, value_at, &key, &text),
+            Value::Text(text) if key != ALIGNMENT => {
+                jinja::judge_value(scan, value_at, &key, &text);
+            }
             Value::Unsigned(value) if key == ALIGNMENT => {
                 alignment = value.is_power_of_two().then_some(u64::from(value));
             }
             _ if key == ALIGNMENT => alignment = None,
-            Value::Unsigned(_) | Value::Other => {}
+            _ => {}
         }
         if key == ALIGNMENT && alignment.is_none() {
             scan.find(&GGUF_ALIGNMENT, value_at, "general.alignment");

@@ -107,6 +107,11 @@ fn judge_token(tokens: &[Token], index: usize) -> Option<Found> {
             }
             _ => None,
         },
+        Kind::Number(number)
+            if counts_far(number) && [before, next(1)].contains(&Some(&Kind::Operator('*'))) =>
+        {
+            found(&TEMPLATE_WORK, &format!("{number} times something"))
+        }
         Kind::Name(name)
             if before == Some(&Kind::Open(Block::Statement)) || is_trim(tokens, index) =>
         {

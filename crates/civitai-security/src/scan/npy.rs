@@ -62,9 +62,16 @@ fn array(
     at: u64,
 ) -> Result<ControlFlow<(), u64>, Stop> {
     let (header, data) = read_header(input, at)?;
-    let array = Array::read(&header, scan.limits().nesting)
-        .map_err(|rule| Stop::at(rule, at, String::from_utf8_lossy(&header)))?;
     let rest = input.len() - data;
+    let array = match Array::read(&header, scan.limits().nesting) {
+        Ok(array) => array,
+        Err(rule) => {
+            scan.find(rule, at, String::from_utf8_lossy(&header));
+            // A reader that takes the header may see objects here.
+            scan.member("(data)", Role::Data, &mut input.window(data, rest))?;
+            return Ok(ControlFlow::Break(()));
+        }
+    };
     if array.element.has_objects {
         let mut objects = input.window(data, rest);
         scan.member("(objects)", Role::Content, &mut objects)?;
@@ -128,7 +135,9 @@ impl Array {
         };
         Ok(Self {
             element: Element::read(descr).ok_or(&NPY_ELEMENT)?,
-            shape: element::shape(shape).ok_or(&NPY_HEADER)?,
+            shape: element::shape(shape)
+                .filter(|sides| sides.len() <= SIDES)
+                .ok_or(&NPY_HEADER)?,
         })
     }
 
@@ -140,6 +149,8 @@ impl Array {
 }
 
 const MARK: &[u8] = b"\x93NUMPY";
+/// The most dimensions of an array, `NPY_MAXDIMS` of `NumPy` 2.
+const SIDES: usize = 64;
 /// Structures of thousands of fields have headers of some hundred KiB; readers refuse more than 10 KB
 /// unless told otherwise.
 const MOST_HEADER_BYTES: u32 = 1 << 20;

@@ -1,11 +1,13 @@
 //! Pickles: all of a file's, each run on values of which only the kind is known.
 
 mod call;
+mod contain;
 mod machine;
 mod name;
 mod opcode;
 mod read;
 mod rule;
+mod stack;
 mod torch;
 mod value;
 
@@ -17,9 +19,9 @@ use std::rc::Rc;
 use super::format::{Format, Match};
 use super::frame::{Role, Scan, Stop};
 use super::input::Input;
-use super::report::{Finding, Verdict};
+use super::report::Verdict;
 use machine::{Machine, Nested};
-use read::Operations;
+use read::{Operations, Span};
 use value::{Value, Written};
 
 pub(super) use rule::RULES;
@@ -59,25 +61,20 @@ fn pickles(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
     let mut operations = Operations::new(input);
     loop {
         let begin = operations.position();
-        let pickle = read(scan, &mut operations, certain)?;
-        if matches!(pickle.value, Value::TorchMagic) && begin == 0 {
-            return torch::legacy(scan, &mut operations);
+        match read(scan, &mut operations, certain) {
+            Ok(pickle) if begin == 0 && matches!(pickle.value, Value::TorchMagic) => {
+                return torch::legacy(scan, &mut operations);
+            }
+            Ok(_) if operations.position() == operations.len() => return Ok(()),
+            Ok(_) => {}
+            Err(Stop::Found(_) | Stop::Io(_)) if begin > 0 && !certain => {
+                let detail = format!("{} bytes follow", operations.len() - begin);
+                return Err(Stop::at(&rule::TRAILING, begin, detail));
+            }
+            Err(stop) => return Err(stop),
         }
-        let at = operations.position();
-        if at == operations.len() {
-            return Ok(());
-        }
+        // What follows may be a pickle without a header.
         certain = matches!(operations.peek(2)?, [opcode::PROTO, 0..=5]);
-        if !certain {
-            let detail = format!("{} bytes follow", operations.len() - at);
-            // What follows may still be a pickle without a header.
-            let read = read(scan, &mut operations, false);
-            return match read {
-                Ok(_) if operations.position() == operations.len() => Ok(()),
-                Err(stop @ Stop::Spent(_)) => Err(stop),
-                _ => Err(Stop::at(&rule::TRAILING, at, detail)),
-            };
-        }
     }
 }
 
@@ -135,30 +132,27 @@ fn judge_nested(
     operations: &mut Operations<'_, '_>,
     nested: Nested,
 ) -> Result<(), Stop> {
-    let Nested { span, latin1 } = nested;
-    let name = format!("bytes at {}", span.offset);
-    let Some(written) = latin1 else {
-        let mut window = operations.input().window(span.offset, span.len);
-        return scan.member(&name, Role::Content, &mut window);
+    let (offset, bytes) = match nested {
+        Nested::Bytes(Span { offset, len }) => {
+            let mut window = operations.input().window(offset, len);
+            return scan.member(&format!("bytes at {offset}"), Role::Content, &mut window);
+        }
+        Nested::Latin1(Span { offset, len }, _) if len > scan.limits().memory as u64 => {
+            scan.find(&rule::NESTED_SIZE, offset, format!("{len} bytes"));
+            return Ok(());
+        }
+        Nested::Latin1(Span { offset, len }, written) => {
+            let len = usize::try_from(len).expect("it is at most the limit of memory");
+            let text = operations.input().bytes_at(offset, len)?;
+            (offset, latin1_bytes(&text, written))
+        }
+        Nested::ShortLatin1(text, offset) => (offset, one_byte_each(&text)),
     };
-    if span.len > scan.limits().memory as u64 {
-        scan.add(Finding::new(
-            &rule::NESTED_SIZE,
-            span.offset,
-            format!("{} bytes", span.len),
-        ));
-        return Ok(());
-    }
-    let len = usize::try_from(span.len).expect("it is at most the limit of memory");
-    let text = operations.input().bytes_at(span.offset, len)?;
-    let Some(bytes) = latin1_bytes(&text, written) else {
-        scan.find(
-            &rule::VALUE,
-            span.offset,
-            "the text is not one byte a character",
-        );
+    let Some(bytes) = bytes else {
+        scan.find(&rule::VALUE, offset, "the text is not one byte a character");
         return Ok(());
     };
+    let name = format!("bytes at {offset}");
     let mut source = io::Cursor::new(bytes);
     scan.member(&name, Role::Content, &mut Input::new(&name, &mut source)?)
 }
@@ -168,6 +162,10 @@ fn latin1_bytes(text: &[u8], written: Written) -> Option<Vec<u8>> {
         Written::Utf8 => Cow::Borrowed(str::from_utf8(text).ok()?),
         Written::Line => Cow::Owned(read::raw_unicode(text, &mut None)),
     };
+    one_byte_each(&text)
+}
+
+fn one_byte_each(text: &str) -> Option<Vec<u8>> {
     text.chars()
         .map(|char| u8::try_from(u32::from(char)).ok())
         .collect()

@@ -242,16 +242,18 @@ impl<'h> Header<'_, '_, 'h> {
     }
 
     fn shape(&mut self) -> Result<Elements, Stop> {
-        let mut product = Elements::Count(1);
+        let mut product = Some(1_u64);
+        let mut is_empty = false;
         while let Some(size) = self.integer()? {
-            product = match product {
-                Elements::Count(count) => count
-                    .checked_mul(size)
-                    .map_or(Elements::Overflow, Elements::Count),
-                Elements::Overflow => Elements::Overflow,
-            };
+            // A size of nothing hides no overflow from readers that multiply in another order.
+            is_empty |= size == 0;
+            product = product.and_then(|product| product.checked_mul(size.max(1)));
         }
-        Ok(product)
+        Ok(match product {
+            Some(_) if is_empty => Elements::Count(0),
+            Some(count) => Elements::Count(count),
+            None => Elements::Overflow,
+        })
     }
 
     fn offsets(&mut self) -> Result<[u64; 2], Stop> {

@@ -42,6 +42,9 @@ rule_table! { "Zip":
         "CVE-2025-1944, CVE-2025-54368";
     ZIP_WIDE_DISAGREES = "zip_wide_disagrees", Malformed,
         "a member's zip64 sizes are missing, or stand beside others", "APPNOTE.TXT 4.5.3";
+    ZIP_EXTRA = "zip_extra", Malformed,
+        "an extra field in the directory is longer than its room, and readers refuse it or read on elsewhere",
+        "APPNOTE.TXT 4.5.1; zipfile";
     ZIP_DESCRIPTOR = "zip_descriptor", Malformed,
         "sizes and checksum behind the data are missing or not those of the directory",
         "APPNOTE.TXT 4.3.9";

@@ -2,6 +2,7 @@
 
 mod config;
 mod corpus;
+mod gadgets;
 mod gguf;
 mod hdf5;
 mod headers;

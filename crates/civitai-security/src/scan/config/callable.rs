@@ -34,6 +34,18 @@ pub(crate) fn judge(name: &str) -> Callable {
     }
 }
 
+/// Whether a name can only be meant as something to call: words like `test` and `code` are also others.
+pub(super) fn is_unmistakable(name: &str) -> bool {
+    name.trim()
+        .split_once('.')
+        .is_some_and(|(root, _)| UNMISTAKABLE.contains(&root))
+}
+
+/// Whether calling a name resolves another one, which is given as `path`.
+pub(super) fn resolves_path(name: &str) -> bool {
+    RESOLVERS.contains(&name.trim())
+}
+
 /// Whether the table has the name, or something that it is a part of.
 fn is_in(table: &[&str], name: &str) -> bool {
     table.iter().any(|known| {
@@ -196,6 +208,30 @@ const RUNNING_PACKAGES: &[&str] = &[
     "zipapp",
     "zipfile",
     "zipimport",
+];
+
+/// Packages whose names are no other words.
+const UNMISTAKABLE: &[&str] = &[
+    "__builtin__",
+    "builtins",
+    "ctypes",
+    "importlib",
+    "os",
+    "pickle",
+    "pty",
+    "runpy",
+    "shutil",
+    "socket",
+    "subprocess",
+    "sys",
+];
+
+/// Functions of Hydra that import what their `path` names.
+const RESOLVERS: &[&str] = &[
+    "hydra.utils.get_class",
+    "hydra.utils.get_method",
+    "hydra.utils.get_object",
+    "hydra.utils.get_static_method",
 ];
 
 /// Places in frameworks that load, fetch or run.

@@ -25,6 +25,10 @@ pub(super) enum Node<'n> {
 pub(super) struct Watch<'s, 'l> {
     pub(super) scan: &'s mut Scan<'l>,
     open: Vec<Level>,
+    /// Lists of a package and a class in it, right below the outermost map.
+    components: Vec<(u64, String)>,
+    /// It was told that aliases blow the tree up.
+    pub(super) is_blown_up: bool,
 }
 
 /// A map or list that is open.
@@ -36,6 +40,9 @@ struct Level {
     key: String,
     /// The values of the keys in [`KEPT`]; all of them where a key is there twice.
     kept: Vec<(&'static str, Kept)>,
+    /// The first texts of a list, and the number of all its values.
+    texts: Vec<String>,
+    values: usize,
 }
 
 /// A value of a key in [`KEPT`].
@@ -50,6 +57,8 @@ impl<'s, 'l> Watch<'s, 'l> {
         Self {
             scan,
             open: Vec::new(),
+            components: Vec::new(),
+            is_blown_up: false,
         }
     }
 
@@ -69,6 +78,8 @@ impl<'s, 'l> Watch<'s, 'l> {
                     name,
                     key: String::new(),
                     kept: Vec::new(),
+                    texts: Vec::new(),
+                    values: 0,
                 });
             }
             Node::End => {
@@ -94,10 +105,18 @@ impl<'s, 'l> Watch<'s, 'l> {
     }
 
     fn keep(&mut self, value: Kept) {
-        if let Some(level) = self.open.last_mut()
-            && let Some(key) = KEPT.iter().find(|key| **key == level.key)
+        let Some(level) = self.open.last_mut() else {
+            return;
+        };
+        level.values += 1;
+        if let Kept::Text(text) = &value
+            && level.key.is_empty()
+            && level.texts.len() < COMPONENT.len()
         {
-            let twice = level.kept.iter().any(|(known, _)| known == key);
+            level.texts.push(text.clone());
+        }
+        if let Some(key) = KEPT.iter().find(|key| **key == level.key) {
+            let twice = !ALONE.contains(key) && level.kept.iter().any(|(known, _)| known == key);
             if level.kept.len() == KEPT_VALUES {
                 return;
             }
@@ -154,11 +173,17 @@ impl<'s, 'l> Watch<'s, 'l> {
             };
             keras::judge(self.scan, &object);
         }
-        if has("params") {
-            for target in level.texts("target") {
+        for target in level.texts("target") {
+            if has("params") || callable::is_unmistakable(target) {
                 self.judge_call(level.at, "target", target, Unlisted::Passes);
             }
         }
+        if level.texts("_target_").any(callable::resolves_path) {
+            for path in level.texts("path") {
+                self.judge_call(level.at, "path", path, Unlisted::Counts);
+            }
+        }
+        self.judge_component(level);
         for module in level.texts("__module__") {
             for class in level.texts("__class__") {
                 let name = format!("{module}.{class}");
@@ -167,6 +192,25 @@ impl<'s, 'l> Watch<'s, 'l> {
         }
         if level.name == "config" && level.texts("function_type").any(|kind| kind == "lambda") {
             keras::lambda(self.scan, level.at);
+        }
+    }
+
+    /// `model_index.json` of Diffusers: each component is a list of the package that is imported and the
+    /// class that is taken from it.
+    fn judge_component(&mut self, level: &Level) {
+        if let [package, class] = level.texts.as_slice()
+            && level.values == COMPONENT.len()
+            && self.open.len() == 1
+            && self.components.len() < COMPONENTS
+        {
+            self.components
+                .push((level.at, format!("{package}.{class}")));
+        }
+        let has = |key: &str| level.kept.iter().any(|(known, _)| *known == key);
+        if self.open.is_empty() && has("_class_name") {
+            for (at, name) in std::mem::take(&mut self.components) {
+                self.judge_call(at, "component", &name, Unlisted::Passes);
+            }
         }
     }
 }
@@ -196,13 +240,22 @@ pub(super) enum Unlisted {
 const KEPT: &[&str] = &[
     "__class__",
     "__module__",
+    "_class_name",
+    "_target_",
     "class_name",
     "config",
     "function_type",
     "module",
     "params",
+    "path",
     "spec_name",
     "target",
 ];
+/// Those of them that decide by themselves: each value is judged wherever it stands.
+const ALONE: &[&str] = &["_class_name", "_target_", "path"];
 /// Enough for each key once and a few twice, which is a finding of its own.
 const KEPT_VALUES: usize = 12;
+/// The package and the class of a component.
+const COMPONENT: [&str; 2] = ["package", "class"];
+/// A pipeline has a dozen components.
+const COMPONENTS: usize = 1000;

@@ -4,7 +4,7 @@ use granit_parser::{Event, Parser, Tag};
 
 use super::callable::{self, Callable};
 use super::tree::{Node, Unlisted, Watch};
-use super::{CONFIG_DEPTH, YAML_OBJECT, YAML_TAG};
+use super::{CONFIG_DEPTH, CONFIG_EXPANSION, YAML_OBJECT, YAML_TAG};
 use crate::scan::frame::Stop;
 use crate::scan::jinja;
 use crate::scan::report::Finding;
@@ -15,13 +15,28 @@ pub(super) enum YamlFault {
     Stop(Stop),
 }
 
-/// What stands around the next value.
-enum Around {
+/// A list or map that is open.
+struct Open {
+    kind: Kind,
+    /// Its anchor, 0 for none.
+    anchor: usize,
+    /// The values in it, those behind aliases counted as often as they are named.
+    values: u64,
+}
+
+enum Kind {
     List,
     /// A map, and whether its next value is a key.
     Map {
         key_next: bool,
     },
+}
+
+/// What an alias can stand for.
+enum Anchored {
+    Text(String),
+    /// A list or map of so many values, or a long text.
+    Values(u64),
 }
 
 /// Whether a text is YAML to its end.
@@ -31,8 +46,8 @@ pub(super) fn is_yaml(text: &str) -> bool {
 
 /// Reads all documents of a text.
 pub(super) fn read(text: &str, nesting: usize, watch: &mut Watch<'_, '_>) -> Result<(), YamlFault> {
-    let mut around: Vec<Around> = Vec::new();
-    let mut anchors: HashMap<usize, String> = HashMap::new();
+    let mut around: Vec<Open> = Vec::new();
+    let mut anchors: HashMap<usize, Anchored> = HashMap::new();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| YamlFault::NotYaml {
             offset: error.marker().byte_offset().unwrap_or_default() as u64,
@@ -42,8 +57,14 @@ pub(super) fn read(text: &str, nesting: usize, watch: &mut Watch<'_, '_>) -> Res
         if let Some(tag) = tag(&event) {
             judge_tag(watch, at, tag);
         }
-        let is_key = matches!(around.last(), Some(Around::Map { key_next: true }));
-        match event {
+        let is_key = matches!(
+            around.last(),
+            Some(Open {
+                kind: Kind::Map { key_next: true },
+                ..
+            })
+        );
+        let values = match event {
             Event::Scalar(text, _, anchor, _) => {
                 if is_key {
                     watch.take(at, &Node::Key(&text));
@@ -51,41 +72,85 @@ pub(super) fn read(text: &str, nesting: usize, watch: &mut Watch<'_, '_>) -> Res
                     watch.take(at, &Node::Text(&text));
                 }
                 if anchor > 0 && text.len() <= ANCHORED_BYTES {
-                    anchors.insert(anchor, text.into_owned());
+                    anchors.insert(anchor, Anchored::Text(text.into_owned()));
                 } else if anchor > 0 {
                     // It may be used as one, and is too long to be judged at each place.
                     jinja::judge_value(watch.scan, at, "chat_template", &text);
+                    anchors.insert(anchor, Anchored::Values(1));
                 }
+                1
             }
             Event::Alias(anchor) => match anchors.get(&anchor) {
-                Some(text) if is_key => watch.take(at, &Node::Key(text)),
-                Some(text) => watch.take(at, &Node::Text(text)),
-                None => watch.take(at, &Node::Other),
+                Some(Anchored::Text(text)) => {
+                    let node = if is_key { Node::Key } else { Node::Text };
+                    watch.take(at, &node(text));
+                    1
+                }
+                known => {
+                    watch.take(at, &Node::Other);
+                    match known {
+                        Some(Anchored::Values(values)) => *values,
+                        _ => 1,
+                    }
+                }
             },
-            Event::SequenceStart(..) => {
+            Event::SequenceStart(_, anchor, _) => {
                 watch.take(at, &Node::List);
-                around.push(Around::List);
+                around.push(Open::new(Kind::List, anchor));
                 check_depth(at, around.len(), nesting)?;
                 continue;
             }
-            Event::MappingStart(..) => {
+            Event::MappingStart(_, anchor, _) => {
                 watch.take(at, &Node::Map);
-                around.push(Around::Map { key_next: true });
+                around.push(Open::new(Kind::Map { key_next: true }, anchor));
                 check_depth(at, around.len(), nesting)?;
                 continue;
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 watch.take(at, &Node::End);
-                around.pop();
+                let values = around.pop().map_or(1, |ended| {
+                    if ended.anchor > 0 {
+                        anchors.insert(ended.anchor, Anchored::Values(ended.values));
+                    }
+                    ended.values
+                });
+                check_values(watch, at, values);
+                values
             }
             _ => continue,
-        }
-        // A value is complete: in a map, what follows a key is its value and the other way round.
-        if let Some(Around::Map { key_next }) = around.last_mut() {
-            *key_next = !*key_next;
+        };
+        if let Some(open) = around.last_mut() {
+            open.complete(values);
         }
     }
     Ok(())
+}
+
+impl Open {
+    fn new(kind: Kind, anchor: usize) -> Self {
+        Self {
+            kind,
+            anchor,
+            values: 1,
+        }
+    }
+
+    /// Takes a complete value: in a map, what follows a key is its value and the other way round.
+    fn complete(&mut self, values: u64) {
+        self.values = self.values.saturating_add(values);
+        if let Kind::Map { key_next } = &mut self.kind {
+            *key_next = !*key_next;
+        }
+    }
+}
+
+/// Tells of a list or map that aliases blow up, once: what is around it is as large.
+fn check_values(watch: &mut Watch<'_, '_>, at: u64, values: u64) {
+    if values > VALUES && !watch.is_blown_up {
+        watch.is_blown_up = true;
+        let detail = format!("more than {VALUES} values");
+        watch.scan.find(&CONFIG_EXPANSION, at, detail);
+    }
 }
 
 fn check_depth(at: u64, depth: usize, nesting: usize) -> Result<(), YamlFault> {
@@ -139,6 +204,8 @@ fn judge_python(watch: &mut Watch<'_, '_>, at: u64, python: &str) {
     watch.scan.add(finding.with_callable(name));
 }
 
+/// More than the longest text that is read has without aliases.
+const VALUES: u64 = 1 << 24;
 /// The names of callables are shorter.
 const ANCHORED_BYTES: usize = 1024;
 /// Python's tags that make plain data.

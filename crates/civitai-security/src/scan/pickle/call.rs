@@ -13,7 +13,7 @@ impl Use {
     pub(super) fn is_tensor(self) -> bool {
         matches!(
             self,
-            Self::Tensor | Self::Rebuild | Self::RebuildTyped | Self::Apply
+            Self::Tensor | Self::SizedTensor | Self::Rebuild | Self::RebuildTyped | Self::Apply
         )
     }
 }
@@ -54,8 +54,10 @@ impl Machine<'_> {
                     Value::Tuple(_) | Value::LongTuple(_) | Value::Object(_)
                 ) && !items.iter().any(is_range)
             }
+            Use::Sized | Use::SizedTensor => known && makes_little(items),
             Use::Constant | Use::Element(_) | Use::Storage(_) => false,
             Use::Iterable => items.iter().all(is_container) && known,
+            Use::Bytes if items.len() == 2 => return self.encode(offset, name, arguments),
             Use::Bytes => known && items.iter().all(is_data),
             Use::Range => known && items.iter().all(|item| matches!(item, Value::Int(_))),
             Use::Type => matches!(items, [Value::None]) || is_singleton(items),
@@ -86,7 +88,7 @@ impl Machine<'_> {
                 }
                 _ => false,
             },
-            Use::Load => self.load(items),
+            Use::Load => self.load(offset, items),
             Use::Size => match items {
                 [sizes @ Value::Tuple(_)] => return sizes.clone(),
                 [Value::List(_)] => true,
@@ -110,32 +112,23 @@ impl Machine<'_> {
 
     /// `_codecs.encode` is how bytes are written in old protocols: a text and a plain encoding.
     fn encode(&mut self, offset: u64, name: &Rc<Name>, arguments: &Value) -> Value {
-        let latin1 = |encoding: &str| {
-            let plain = encoding.to_ascii_lowercase().replace(['-', '_'], "");
-            matches!(plain.as_str(), "latin1" | "iso88591" | "l1")
-        };
-        let plain = |encoding: &str| {
-            latin1(encoding)
-                || matches!(
-                    encoding.to_ascii_lowercase().as_str(),
-                    "utf-8" | "utf8" | "ascii"
-                )
-        };
-        match arguments.items() {
-            Some([Value::LongText(span), Value::Text(encoding)]) if latin1(encoding) => {
-                Value::Latin1(*span, Written::Utf8)
+        let (text, encoding) = match arguments.items() {
+            Some([text]) if is_text(text) => (text, Some(Encoding::Utf8)),
+            Some([text, Value::Text(encoding)]) if is_text(text) => {
+                (text, Encoding::named(encoding))
             }
-            Some([Value::LongLine(span), Value::Text(encoding)]) if latin1(encoding) => {
-                Value::Latin1(*span, Written::Line)
+            _ => (arguments, None),
+        };
+        match (text, encoding) {
+            (Value::LongText(span), Some(Encoding::Latin1)) => Value::Latin1(*span, Written::Utf8),
+            (Value::LongLine(span), Some(Encoding::Latin1)) => Value::Latin1(*span, Written::Line),
+            (Value::Text(text), Some(encoding))
+                if encoding == Encoding::Latin1 || text.is_ascii() =>
+            {
+                Value::ShortLatin1(Rc::clone(text))
             }
-            Some(
-                [
-                    Value::Text(_) | Value::LongText(_) | Value::Plain,
-                    Value::Text(encoding),
-                ],
-            ) if plain(encoding) => Value::Plain,
-            Some([text]) if is_text(text) => Value::Plain,
-            _ => {
+            (_, Some(_)) => Value::Plain,
+            (_, None) => {
                 self.refuse_arguments(offset, name, arguments);
                 Value::Unknown
             }
@@ -164,13 +157,13 @@ impl Machine<'_> {
     }
 
     /// The bytes are loaded as a file of their own, so they are judged as one.
-    fn load(&mut self, items: &[Value]) -> bool {
-        let (span, latin1) = match items {
-            [Value::Bytes(span)] => (*span, None),
-            [Value::Latin1(span, written)] => (*span, Some(*written)),
+    fn load(&mut self, offset: u64, items: &[Value]) -> bool {
+        self.nested.push(match items {
+            [Value::Bytes(span)] => Nested::Bytes(*span),
+            [Value::Latin1(span, written)] => Nested::Latin1(*span, *written),
+            [Value::ShortLatin1(text)] => Nested::ShortLatin1(Rc::clone(text), offset),
             _ => return false,
-        };
-        self.nested.push(Nested { span, latin1 });
+        });
         true
     }
 
@@ -265,6 +258,25 @@ impl Machine<'_> {
     }
 }
 
+/// An encoding of text that does nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Encoding {
+    /// One byte a character.
+    Latin1,
+    /// UTF-8, or the part of it that is ASCII.
+    Utf8,
+}
+
+impl Encoding {
+    fn named(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().replace(['-', '_'], "").as_str() {
+            "latin1" | "iso88591" | "l1" => Some(Self::Latin1),
+            "utf8" | "ascii" => Some(Self::Utf8),
+            _ => None,
+        }
+    }
+}
+
 /// What a tensor needs of its storage.
 enum Extent {
     Empty,
@@ -344,9 +356,29 @@ fn is_range(value: &Value) -> bool {
     value.object_use() == Some(Use::Range)
 }
 
+/// Whether the numbers among the arguments, and in tuples among them, are the sides of something small.
+fn makes_little(items: &[Value]) -> bool {
+    let mut elements = 1_u64;
+    for item in items {
+        let sides = match item {
+            Value::LongTuple(_) => return false,
+            Value::Tuple(tuple) => &*tuple.items,
+            side => std::slice::from_ref(side),
+        };
+        let side = |side: &Value| match side {
+            Value::Int(side) => side.unsigned_abs().max(1),
+            _ => 1,
+        };
+        elements = sides.iter().map(side).fold(elements, u64::saturating_mul);
+    }
+    elements <= SIZED_ELEMENTS
+}
+
 /// Bytes, texts and lists: a number would make as many zeros.
 fn is_data(value: &Value) -> bool {
-    is_container(value) || matches!(value, Value::Latin1(..)) || value.object_use().is_some()
+    is_container(value)
+        || matches!(value, Value::Latin1(..) | Value::ShortLatin1(_))
+        || value.object_use().is_some()
 }
 
 fn is_singleton(items: &[Value]) -> bool {
@@ -371,3 +403,6 @@ fn is_callable_or_none(value: &Value) -> bool {
         _ => false,
     }
 }
+
+/// Picklers make empty objects and fill them; what is called for with numbers is small.
+const SIZED_ELEMENTS: u64 = 1 << 20;

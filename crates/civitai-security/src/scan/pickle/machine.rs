@@ -8,7 +8,8 @@ use super::name::{Judgement, Name, Use, is_identifier_path, judge};
 use super::opcode as op;
 use super::read::{Operand, Operation, Operations, Span};
 use super::rule;
-use super::value::{Storage, Tuple, Value, Weight, Written};
+use super::stack::{Memo, Stack};
+use super::value::{Contents, Storage, Value, Written};
 use crate::scan::budget::Budget;
 use crate::scan::frame::Stop;
 use crate::scan::limits::Limits;
@@ -17,10 +18,8 @@ use crate::scan::rule::Rule;
 
 /// The unpickler of one pickle.
 pub(super) struct Machine<'l> {
-    limits: &'l Limits,
-    pub(super) stack: Vec<Value>,
-    /// The heights of the stack at its marks.
-    marks: Vec<usize>,
+    pub(super) limits: &'l Limits,
+    pub(super) stack: Stack,
     memo: Memo,
     protocol: u8,
     /// Where the open frame ends.
@@ -41,23 +40,25 @@ pub(super) struct Machine<'l> {
     /// Texts that were appended to lists: the keys of an old `PyTorch` file.
     pub(super) listed: Vec<Rc<str>>,
     /// The bytes that kept tuples and texts take.
-    kept_bytes: usize,
+    pub(super) kept_bytes: usize,
 }
 
 /// Bytes in a pickle that are loaded by a callable that it names.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Nested {
-    pub(super) span: Span,
-    /// How the text is written that has one character a byte, where they are written as text.
-    pub(super) latin1: Option<Written>,
+#[derive(Clone, Debug)]
+pub(super) enum Nested {
+    /// They stand in the file.
+    Bytes(Span),
+    /// They stand there as a text, one byte a character.
+    Latin1(Span, Written),
+    /// The same of a short text, and where it is loaded.
+    ShortLatin1(Rc<str>, u64),
 }
 
 impl<'l> Machine<'l> {
     pub(super) fn new(limits: &'l Limits) -> Self {
         Self {
             limits,
-            stack: Vec::new(),
-            marks: Vec::new(),
+            stack: Stack::default(),
             memo: Memo::default(),
             protocol: 0,
             frame_end: None,
@@ -94,15 +95,15 @@ impl<'l> Machine<'l> {
             if let Some(result) = self.step(operation)? {
                 break result;
             }
-            if self.stack.len() + self.marks.len() > self.limits.stack {
+            if self.stack.len() > self.limits.stack {
                 let detail = format!("more than {} values", self.limits.stack);
                 return Err(Stop::at(&rule::LIMIT_STACK, operations.position(), detail));
             }
         };
         budget.spend_opcodes(count % SPEND_OPCODES)?;
         budget.check_growth()?;
-        if !self.stack.is_empty() || !self.marks.is_empty() {
-            let detail = format!("{} are left", self.stack.len() + self.marks.len());
+        if self.stack.len() > 0 {
+            let detail = format!("{} are left", self.stack.len());
             self.tell(&rule::LEFTOVER, operations.position() - 1, &detail);
         }
         Ok(result)
@@ -147,65 +148,67 @@ impl<'l> Machine<'l> {
         match code {
             op::PROTO => self.proto(offset, &operand),
             op::FRAME => {}
-            op::STOP => return self.pop(offset).map(Some),
-            op::MARK => self.marks.push(self.stack.len()),
-            op::POP => self.pop_any(offset)?,
-            op::POP_MARK => drop(self.pop_mark(offset)?),
+            op::STOP => return self.stack.pop(offset).map(Some),
+            op::MARK => self.stack.mark(),
+            op::POP => self.stack.pop_any(offset)?,
+            op::POP_MARK => drop(self.stack.pop_mark(offset)?),
             op::DUP => {
-                let top = self.top(offset)?.clone();
+                let top = self.stack.top(offset)?.clone();
                 self.stack.push(top);
             }
             op::NONE => self.stack.push(Value::None),
             op::NEWTRUE => self.stack.push(Value::Bool(true)),
             op::NEWFALSE => self.stack.push(Value::Bool(false)),
-            op::EMPTY_LIST => self.stack.push(Value::List(Weight::new())),
-            op::EMPTY_DICT => self.stack.push(Value::Dict(Weight::new())),
-            op::EMPTY_SET => self.stack.push(Value::Set(Weight::new())),
+            op::EMPTY_LIST => self.stack.push(Value::List(Contents::new())),
+            op::EMPTY_DICT => self.stack.push(Value::Dict(Contents::new())),
+            op::EMPTY_SET => self.stack.push(Value::Set(Contents::new())),
             op::EMPTY_TUPLE => self.tuple(offset, Vec::new()),
             op::TUPLE1 | op::TUPLE2 | op::TUPLE3 => {
-                let items = self.pop_many(offset, usize::from(code - op::TUPLE1) + 1)?;
+                let items = self
+                    .stack
+                    .pop_many(offset, usize::from(code - op::TUPLE1) + 1)?;
                 self.tuple(offset, items);
             }
             op::TUPLE => {
-                let items = self.pop_mark(offset)?;
+                let items = self.stack.pop_mark(offset)?;
                 self.tuple(offset, items);
             }
             op::LIST => {
-                let items = self.pop_mark(offset)?;
-                let list = Value::List(Weight::new());
+                let items = self.stack.pop_mark(offset)?;
+                let list = Value::List(Contents::new());
                 self.fill(offset, &list, &items);
                 self.stack.push(list);
             }
             op::DICT => {
-                let items = self.pop_pairs(offset)?;
-                let dict = Value::Dict(Weight::new());
+                let items = self.stack.pop_pairs(offset)?;
+                let dict = Value::Dict(Contents::new());
                 self.fill(offset, &dict, &items);
                 self.stack.push(dict);
             }
             op::FROZENSET => {
-                let items = self.pop_mark(offset)?;
-                let set = Value::Set(Weight::new());
+                let items = self.stack.pop_mark(offset)?;
+                let set = Value::Set(Contents::new());
                 self.fill(offset, &set, &items);
                 self.stack.push(set);
             }
             op::APPEND => {
-                let items = vec![self.pop(offset)?];
+                let items = vec![self.stack.pop(offset)?];
                 self.append(offset, &items)?;
             }
             op::APPENDS => {
-                let items = self.pop_mark(offset)?;
+                let items = self.stack.pop_mark(offset)?;
                 self.append(offset, &items)?;
             }
             op::SETITEM => {
-                let items = self.pop_many(offset, 2)?;
+                let items = self.stack.pop_many(offset, 2)?;
                 self.set_items(offset, &items)?;
             }
             op::SETITEMS => {
-                let items = self.pop_pairs(offset)?;
+                let items = self.stack.pop_pairs(offset)?;
                 self.set_items(offset, &items)?;
             }
             op::ADDITEMS => {
-                let items = self.pop_mark(offset)?;
+                let items = self.stack.pop_mark(offset)?;
                 self.add_items(offset, &items)?;
             }
             op::GLOBAL => {
@@ -216,7 +219,7 @@ impl<'l> Machine<'l> {
             }
             op::STACK_GLOBAL => self.stack_global(offset)?,
             op::INST => {
-                let arguments = self.pop_mark(offset)?;
+                let arguments = self.stack.pop_mark(offset)?;
                 if let Operand::Name { module, name } = operand {
                     let class = self.name(offset, &module, &name)?;
                     let arguments = self.make_tuple(offset, arguments);
@@ -224,30 +227,31 @@ impl<'l> Machine<'l> {
                 }
             }
             op::OBJ => {
-                let mut arguments = self.pop_mark(offset)?;
+                let mut arguments = self.stack.pop_mark(offset)?;
                 if arguments.is_empty() {
-                    return Err(underflow(offset, code));
+                    let detail = format!("{} has no class", op::name(code));
+                    return Err(Stop::at(&rule::STACK, offset, detail));
                 }
                 let class = arguments.remove(0);
                 let arguments = self.make_tuple(offset, arguments);
                 self.call_and_push(offset, &class, &arguments);
             }
             op::REDUCE | op::NEWOBJ => {
-                let arguments = self.pop(offset)?;
-                let callee = self.pop(offset)?;
+                let arguments = self.stack.pop(offset)?;
+                let callee = self.stack.pop(offset)?;
                 self.call_and_push(offset, &callee, &arguments);
             }
             op::NEWOBJ_EX => {
-                let named = self.pop(offset)?;
-                let arguments = self.pop(offset)?;
-                let class = self.pop(offset)?;
+                let named = self.stack.pop(offset)?;
+                let arguments = self.stack.pop(offset)?;
+                let class = self.stack.pop(offset)?;
                 self.escape(offset, &named);
                 self.call_and_push(offset, &class, &arguments);
             }
             op::BUILD => {
-                let state = self.pop(offset)?;
+                let state = self.stack.pop(offset)?;
                 self.escape(offset, &state);
-                let receiver = self.top(offset)?.clone();
+                let receiver = self.stack.top(offset)?.clone();
                 self.build(offset, &receiver, &state);
             }
             op::EXT1 | op::EXT2 | op::EXT4 => {
@@ -259,22 +263,26 @@ impl<'l> Machine<'l> {
                 self.stack.push(Value::Unknown);
             }
             op::BINPERSID => {
-                let id = self.pop(offset)?;
+                let id = self.stack.pop(offset)?;
                 let value = self.persistent(offset, &id);
                 self.stack.push(value);
             }
             op::PUT | op::BINPUT | op::LONG_BINPUT => {
-                let value = self.top(offset)?.clone();
-                self.memo.put(index(&operand), value);
+                let value = self.stack.top(offset)?.clone();
+                match index(&operand) {
+                    Some(index) => self.memo.put(index, value),
+                    None => self.tell(&rule::MEMO, offset, "its place is no number"),
+                }
                 self.check_memo(offset)?;
             }
             op::MEMOIZE => {
-                let value = self.top(offset)?.clone();
-                self.memo.put(Some(self.memo.len() as u64), value);
+                let value = self.stack.top(offset)?.clone();
+                self.memo.put(self.memo.len() as u64, value);
                 self.check_memo(offset)?;
             }
             op::GET | op::BINGET | op::LONG_BINGET => {
-                let value = self.memo.value(index(&operand)).cloned();
+                let known = index(&operand).and_then(|index| self.memo.value(index));
+                let value = known.cloned();
                 if value.is_none() {
                     self.tell(&rule::MEMO, offset, "nothing was put there");
                 }
@@ -284,7 +292,7 @@ impl<'l> Machine<'l> {
                 if code == op::NEXT_BUFFER {
                     self.stack.push(Value::Unknown);
                 } else {
-                    self.top(offset)?;
+                    self.stack.top(offset)?;
                 }
                 self.tell(&rule::OUT_OF_BAND, offset, op::name(code));
             }
@@ -346,8 +354,8 @@ impl<'l> Machine<'l> {
     }
 
     fn stack_global(&mut self, offset: u64) -> Result<(), Stop> {
-        let name = self.pop(offset)?;
-        let module = self.pop(offset)?;
+        let name = self.stack.pop(offset)?;
+        let module = self.stack.pop(offset)?;
         let value = if let (Value::Text(module), Value::Text(name)) = (&module, &name) {
             self.name(offset, module, name)?
         } else {
@@ -405,133 +413,6 @@ impl<'l> Machine<'l> {
         self.stack.push(value);
     }
 
-    fn append(&mut self, offset: u64, items: &[Value]) -> Result<(), Stop> {
-        let receiver = self.top(offset)?.clone();
-        match &receiver {
-            Value::List(_) | Value::Unknown => {}
-            other if other.object_use() == Some(Use::List) => {}
-            other if items.is_empty() && matches!(other, Value::Object(_)) => {}
-            other => self.tell(&rule::RECEIVER, offset, &format!("appends to {other}")),
-        }
-        if matches!(receiver, Value::List(_)) && self.listed.len() < self.limits.memo {
-            self.listed
-                .extend(items.iter().filter_map(Value::as_text).map(Rc::clone));
-        }
-        self.fill(offset, &receiver, items);
-        Ok(())
-    }
-
-    fn set_items(&mut self, offset: u64, items: &[Value]) -> Result<(), Stop> {
-        let receiver = self.top(offset)?.clone();
-        match &receiver {
-            Value::Dict(_) | Value::Unknown => {}
-            other if matches!(other.object_use(), Some(Use::Dict | Use::Factory)) => {}
-            Value::Storage(_) => {
-                self.tell(&rule::TENSOR_WRITE, offset, "sets items of a storage");
-            }
-            other if other.object_use().is_some_and(Use::is_tensor) => {
-                self.tell(&rule::TENSOR_WRITE, offset, "sets items of a tensor");
-            }
-            other => self.tell(&rule::RECEIVER, offset, &format!("sets items of {other}")),
-        }
-        self.fill(offset, &receiver, items);
-        Ok(())
-    }
-
-    fn add_items(&mut self, offset: u64, items: &[Value]) -> Result<(), Stop> {
-        let receiver = self.top(offset)?.clone();
-        match &receiver {
-            Value::Set(_) | Value::Unknown => {}
-            other if other.object_use() == Some(Use::Set) => {}
-            other => self.tell(&rule::RECEIVER, offset, &format!("adds items to {other}")),
-        }
-        self.fill(offset, &receiver, items);
-        Ok(())
-    }
-
-    fn build(&mut self, offset: u64, receiver: &Value, state: &Value) {
-        match receiver {
-            Value::Global(name) => {
-                let finding = Finding::new(&rule::PATCHED, offset, format!("with {state}"));
-                self.add(finding.with_callable(&name.to_string()));
-            }
-            Value::Object(name) if name.allowed().is_some_and(Use::is_tensor) => {
-                let detail = format!("sets the state of a tensor to {state}");
-                self.tell(&rule::RECEIVER, offset, &detail);
-            }
-            Value::Object(_) | Value::Unknown => {}
-            other => self.tell(
-                &rule::RECEIVER,
-                offset,
-                &format!("sets the state of {other}"),
-            ),
-        }
-    }
-
-    /// Puts items into a container.
-    fn fill(&mut self, offset: u64, container: &Value, items: &[Value]) {
-        let mut weight = 0_u64;
-        for item in items {
-            self.escape(offset, item);
-            weight = weight.saturating_add(item.weight());
-        }
-        if let Value::List(whole) | Value::Dict(whole) | Value::Set(whole) = container {
-            let whole = whole.add(weight);
-            self.check_weight(offset, whole);
-        }
-    }
-
-    /// A value goes where it may be called later: `getattr` is only followed where it is called here.
-    fn escape(&mut self, offset: u64, value: &Value) {
-        if let Value::Global(name) = value
-            && name.allowed() == Some(Use::GetAttr)
-        {
-            let finding = Finding::new(&rule::DENIED, offset, "handed on to be called later");
-            self.add(finding.with_callable("builtins.getattr"));
-        }
-    }
-
-    fn tuple(&mut self, offset: u64, items: Vec<Value>) {
-        let tuple = self.make_tuple(offset, items);
-        self.stack.push(tuple);
-    }
-
-    pub(super) fn make_tuple(&mut self, offset: u64, items: Vec<Value>) -> Value {
-        let mut weight = 1_u64;
-        let mut depth = 0;
-        for item in &items {
-            self.escape(offset, item);
-            weight = weight.saturating_add(item.weight());
-            depth = depth.max(item.depth());
-        }
-        self.check_weight(offset, weight);
-        let too_deep = depth >= self.limits.nesting;
-        if items.len() > TUPLE_ITEMS || too_deep || !self.keep(items.len() * size_of::<Value>()) {
-            return Value::LongTuple(weight);
-        }
-        Value::Tuple(Rc::new(Tuple {
-            items: items.into(),
-            depth: depth + 1,
-            weight,
-        }))
-    }
-
-    fn check_weight(&mut self, offset: u64, weight: u64) {
-        if weight > WEIGHT {
-            self.tell(&rule::EXPANSION, offset, "more than 2^32 values");
-        }
-    }
-
-    /// Accounts for a value that is kept; false when there are too many.
-    fn keep(&mut self, bytes: usize) -> bool {
-        let sum = self.kept_bytes.saturating_add(bytes + KEPT_OVERHEAD_BYTES);
-        let fits = sum <= KEPT_BYTES;
-        if fits {
-            self.kept_bytes = sum;
-        }
-        fits
-    }
-
     /// Tells of a broken rule, once.
     pub(super) fn tell(&mut self, rule: &'static Rule, offset: u64, detail: &str) {
         if !self.told.iter().any(|told| std::ptr::eq(*told, rule)) {
@@ -563,95 +444,6 @@ impl<'l> Machine<'l> {
         }
         Ok(())
     }
-
-    /// The lowest value that may be taken: none below the last mark.
-    fn floor(&self) -> usize {
-        self.marks.last().copied().unwrap_or(0)
-    }
-
-    fn top(&self, offset: u64) -> Result<&Value, Stop> {
-        match self.stack.last() {
-            Some(top) if self.stack.len() > self.floor() => Ok(top),
-            _ => Err(underflow(offset, 0)),
-        }
-    }
-
-    fn pop(&mut self, offset: u64) -> Result<Value, Stop> {
-        self.top(offset)?;
-        Ok(self.stack.pop().expect("the top was there"))
-    }
-
-    /// `POP` takes a mark where no value is above it.
-    fn pop_any(&mut self, offset: u64) -> Result<(), Stop> {
-        if self.marks.last() == Some(&self.stack.len()) {
-            self.marks.pop();
-            return Ok(());
-        }
-        self.pop(offset).map(drop)
-    }
-
-    fn pop_many(&mut self, offset: u64, count: usize) -> Result<Vec<Value>, Stop> {
-        match self.stack.len().checked_sub(count) {
-            Some(rest) if rest >= self.floor() => Ok(self.stack.split_off(rest)),
-            _ => Err(underflow(offset, 0)),
-        }
-    }
-
-    fn pop_mark(&mut self, offset: u64) -> Result<Vec<Value>, Stop> {
-        match self.marks.pop() {
-            Some(height) => Ok(self.stack.split_off(height)),
-            None => Err(Stop::at(&rule::STACK, offset, "there is no mark")),
-        }
-    }
-
-    fn pop_pairs(&mut self, offset: u64) -> Result<Vec<Value>, Stop> {
-        let items = self.pop_mark(offset)?;
-        if items.len() % 2 == 1 {
-            return Err(Stop::at(&rule::STACK, offset, "a key has no value"));
-        }
-        Ok(items)
-    }
-}
-
-/// The values that a pickle refers back to, by number.
-#[derive(Debug, Default)]
-struct Memo {
-    dense: Vec<Option<Value>>,
-    /// Numbers far above the others.
-    sparse: HashMap<u64, Value>,
-    filled: usize,
-}
-
-impl Memo {
-    fn len(&self) -> usize {
-        self.filled
-    }
-
-    fn put(&mut self, index: Option<u64>, value: Value) {
-        let Some(index) = index else { return };
-        let dense = usize::try_from(index)
-            .ok()
-            .filter(|&index| index <= self.filled.saturating_mul(2).saturating_add(DENSE_SLACK));
-        let before = match dense {
-            Some(index) => {
-                if self.dense.len() <= index {
-                    self.dense.resize(index + 1, None);
-                }
-                self.sparse.remove(&(index as u64));
-                self.dense[index].replace(value)
-            }
-            None => self.sparse.insert(index, value),
-        };
-        self.filled += usize::from(before.is_none());
-    }
-
-    fn value(&self, index: Option<u64>) -> Option<&Value> {
-        let index = index?;
-        let dense = usize::try_from(index)
-            .ok()
-            .and_then(|index| self.dense.get(index)?.as_ref());
-        dense.or_else(|| self.sparse.get(&index))
-    }
 }
 
 fn index(operand: &Operand) -> Option<u64> {
@@ -661,22 +453,7 @@ fn index(operand: &Operand) -> Option<u64> {
     }
 }
 
-fn underflow(offset: u64, code: u8) -> Stop {
-    let detail = match code {
-        0 => "the stack is empty".to_owned(),
-        code => format!("{} has no class", op::name(code)),
-    };
-    Stop::at(&rule::STACK, offset, detail)
-}
-
 const NEWEST_PROTOCOL: u8 = 5;
 const TORCH_MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
 const SPEND_OPCODES: u64 = 4096;
-/// The arguments of a call are fewer; longer tuples are data.
-const TUPLE_ITEMS: usize = 64;
-/// A value that takes four billion visits to walk was made to be walked.
-const WEIGHT: u64 = 1 << 32;
 const NAMES: usize = 100_000;
-const KEPT_BYTES: usize = 160 << 20;
-const KEPT_OVERHEAD_BYTES: usize = 48;
-const DENSE_SLACK: usize = 1024;

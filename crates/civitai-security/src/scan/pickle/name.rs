@@ -1,7 +1,7 @@
 //! Judges the names of callables, by the tables beside this file.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -66,6 +66,8 @@ pub(super) enum Use {
     Reconstructor,
     Set,
     Size,
+    Sized,
+    SizedTensor,
     /// A storage and the bytes of its elements.
     Storage(u64),
     Tensor,
@@ -94,7 +96,9 @@ impl Use {
             "reconstructor" => Self::Reconstructor,
             "set" => Self::Set,
             "size" => Self::Size,
+            "sized" => Self::Sized,
             "tensor" => Self::Tensor,
+            "tensor:sized" => Self::SizedTensor,
             "type" => Self::Type,
             "value" => Self::Value,
             "value:iterable" => Self::Iterable,
@@ -142,6 +146,8 @@ pub(super) fn is_identifier_path(text: &str) -> bool {
 struct Tables {
     allowed: HashMap<(&'static str, &'static str), Use>,
     denied: HashMap<&'static str, Denied>,
+    /// Parts of names that say themselves what they do, whoever has them.
+    telling: HashSet<&'static str>,
     renamed: HashMap<(&'static str, &'static str), (&'static str, &'static str)>,
 }
 
@@ -156,6 +162,7 @@ impl Tables {
         let mut tables = Self {
             allowed: HashMap::new(),
             denied: HashMap::new(),
+            telling: HashSet::new(),
             renamed: HashMap::new(),
         };
         for (module, names, what) in rows(ALLOW).filter_map(|row| {
@@ -169,7 +176,9 @@ impl Tables {
             }
         }
         for row in rows(DENY) {
-            if let [module, names] = row[..] {
+            if let ["*", names] = row[..] {
+                tables.telling.extend(names.split(' '));
+            } else if let [module, names] = row[..] {
                 let denied = tables.denied.entry(module).or_default();
                 denied.everything |= names == "*";
                 denied.names.extend(names.split(' '));
@@ -205,8 +214,13 @@ impl Tables {
         // A name may lead on into a module that the first one imports, or below it.
         by_module
             || self.module_of_name_is_denied(module, name)
-            || name.split('.').any(is_telling)
+            || name.split('.').any(|part| self.is_telling(part))
             || module.ends_with(".__main__")
+    }
+
+    /// Modules often import others under a name with an underscore.
+    fn is_telling(&self, part: &str) -> bool {
+        self.telling.contains(part) || self.telling.contains(part.trim_start_matches('_'))
     }
 
     fn module_of_name_is_denied(&self, module: &str, name: &str) -> bool {
@@ -221,59 +235,13 @@ impl Tables {
             path.push('.');
             path.push_str(part);
             let goes_on = parts.peek().is_some();
-            if whole(&path) || (goes_on && (whole(part) || part == "builtins")) {
+            let bare = part.trim_start_matches('_');
+            if whole(&path) || (goes_on && (whole(part) || whole(bare))) {
                 return true;
             }
         }
         false
     }
-}
-
-/// Attributes and functions that say themselves what they do, whoever has them.
-fn is_telling(part: &str) -> bool {
-    matches!(
-        part,
-        "__globals__"
-            | "__builtins__"
-            | "__subclasses__"
-            | "__import__"
-            | "__loader__"
-            | "__code__"
-            | "__reduce__"
-            | "__reduce_ex__"
-            | "__getattribute__"
-            | "__setattr__"
-            | "__dict__"
-            | "__mro__"
-            | "__bases__"
-            | "__init_subclass__"
-            | "eval"
-            | "exec"
-            | "execfile"
-            | "system"
-            | "popen"
-            | "Popen"
-            | "spawn"
-            | "check_output"
-            | "check_call"
-            | "getoutput"
-            | "getstatusoutput"
-            | "run_cmd"
-            | "runcode"
-            | "runsource"
-            | "runstring"
-            | "runcall"
-            | "runeval"
-            | "runctx"
-            | "run_cell"
-            | "exec_command"
-            | "execute_command"
-            | "exec_module"
-            | "import_module"
-            | "load_module"
-            | "shell"
-            | "subprocess"
-    )
 }
 
 /// The module and everything that it is in.
@@ -340,6 +308,9 @@ mod tests {
             ("numpy.f2py.crackfortran", "getlincoef"),
             ("collections", "OrderedDict.__reduce__.__globals__"),
             ("somewhere", "os.system"),
+            ("decimal", "_sys.modules"),
+            ("torch.nn.modules.module", "os"),
+            ("somewhere", "learner.load_learner"),
         ] {
             for protocol in 0..=5 {
                 assert_eq!(

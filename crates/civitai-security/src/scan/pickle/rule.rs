@@ -28,7 +28,7 @@ rule_table! { "Pickle":
     LEFTOVER = "pickle_leftover", Malformed,
         "values or marks are left on the stack at its end", "pickletools.dis";
     MEMO = "pickle_memo", Malformed,
-        "it takes a value from the memo that was never put there", "pickle.Unpickler";
+        "it takes a value from the memo that was never put there, or puts one where none can be", "pickle.Unpickler";
     OPCODE = "pickle_opcode", Malformed,
         "a byte is no opcode", "pickletools";
     PROTOCOL = "pickle_protocol", Malformed,
@@ -47,6 +47,8 @@ rule_table! { "Pickle":
         "a tensor reaches outside of its storage", "torch._utils._rebuild_tensor";
     LIMIT_MEMO = "pickle_limit_memo", Unscannable,
         "the memo, or the names, are more than the limit", "memory exhaustion";
+    LIMIT_NESTING = "pickle_limit_nesting", Unscannable,
+        "lists, dictionaries or tuples are nested more deeply than the limit", "memory exhaustion";
     LIMIT_STACK = "pickle_limit_stack", Unscannable,
         "the stack has more values than the limit", "memory exhaustion";
     OUT_OF_BAND = "pickle_out_of_band", Unscannable,

@@ -7,7 +7,7 @@ use super::Pickle;
 use super::read::Operations;
 use super::rule;
 use super::value::{Storage, Value};
-use crate::scan::frame::{Scan, Stop};
+use crate::scan::frame::{Role, Scan, Stop};
 
 /// Checks that the container has as many bytes for each storage as the pickle says; gives the keys of
 /// those for which it has.
@@ -103,12 +103,14 @@ fn data(
         let detail = format!("{} storages, {} keys", storages.len(), keys.len());
         scan.find(&rule::LEGACY, operations.position(), detail);
     }
-    let at = operations.position();
-    if at < operations.len() {
-        let detail = format!("{} bytes follow the data", operations.len() - at);
-        return Err(Stop::at(&rule::TRAILING, at, detail));
+    let (at, len) = (operations.position(), operations.len());
+    if at == len {
+        return Ok(());
     }
-    Ok(())
+    let detail = format!("{} bytes follow the data", len - at);
+    scan.find(&rule::TRAILING, at, detail);
+    let mut rest = operations.input().window(at, len - at);
+    scan.member("(behind the data)", Role::Data, &mut rest)
 }
 
 const LEGACY_VERSION: i64 = 1001;

@@ -22,12 +22,14 @@ pub(super) enum Value {
     Bytes(Span),
     /// Bytes that are written as text, one byte a character.
     Latin1(Span, Written),
+    /// The same of a short text.
+    ShortLatin1(Rc<str>),
     Tuple(Rc<Tuple>),
     /// A tuple too long, too deep or too many to be kept.
-    LongTuple(u64),
-    List(Weight),
-    Dict(Weight),
-    Set(Weight),
+    LongTuple(Bulk),
+    List(Contents),
+    Dict(Contents),
+    Set(Contents),
     /// A name by itself.
     Global(Rc<Name>),
     /// What a call of a name gave.
@@ -45,19 +47,50 @@ pub(super) enum Written {
     Line,
 }
 
-/// The values that a container holds, counted as often as they can be reached.
-#[derive(Clone, Debug)]
-pub(super) struct Weight(Rc<Cell<u64>>);
+/// How much a value holds, counted as often as it can be reached, and how deep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bulk {
+    pub(super) weight: u64,
+    /// Containers in containers; 0 for what is none.
+    pub(super) depth: usize,
+}
 
-impl Weight {
-    pub(super) fn new() -> Self {
-        Self(Rc::new(Cell::new(1)))
+impl Bulk {
+    const EMPTY: Self = Self {
+        weight: 1,
+        depth: 1,
+    };
+
+    /// The bulk of a container of these items.
+    pub(super) fn around(items: &[Value]) -> Self {
+        items
+            .iter()
+            .fold(Self::EMPTY, |bulk, item| bulk.with(item.bulk()))
     }
 
-    pub(super) fn add(&self, weight: u64) -> u64 {
-        let sum = self.0.get().saturating_add(weight);
-        self.0.set(sum);
-        sum
+    fn with(self, item: Self) -> Self {
+        Self {
+            weight: self.weight.saturating_add(item.weight),
+            depth: self.depth.max(item.depth + 1),
+        }
+    }
+}
+
+/// What a container holds that can be added to later.
+#[derive(Clone, Debug)]
+pub(super) struct Contents(Rc<Cell<Bulk>>);
+
+impl Contents {
+    pub(super) fn new() -> Self {
+        Self(Rc::new(Cell::new(Bulk::EMPTY)))
+    }
+
+    /// Adds the items, and gives the bulk with them.
+    pub(super) fn add(&self, items: &[Value]) -> Bulk {
+        let fold = |bulk: Bulk, item: &Value| bulk.with(item.bulk());
+        let bulk = items.iter().fold(self.0.get(), fold);
+        self.0.set(bulk);
+        bulk
     }
 }
 
@@ -65,8 +98,7 @@ impl Weight {
 #[derive(Debug)]
 pub(super) struct Tuple {
     pub(super) items: Box<[Value]>,
-    pub(super) depth: usize,
-    pub(super) weight: u64,
+    pub(super) bulk: Bulk,
 }
 
 /// The data of tensors, which lies outside of the pickle.
@@ -90,19 +122,15 @@ impl Storage {
 }
 
 impl Value {
-    pub(super) fn weight(&self) -> u64 {
+    pub(super) fn bulk(&self) -> Bulk {
         match self {
-            Self::Tuple(tuple) => tuple.weight,
-            Self::LongTuple(weight) => *weight,
-            Self::List(weight) | Self::Dict(weight) | Self::Set(weight) => weight.0.get(),
-            _ => 1,
-        }
-    }
-
-    pub(super) fn depth(&self) -> usize {
-        match self {
-            Self::Tuple(tuple) => tuple.depth,
-            _ => 0,
+            Self::Tuple(tuple) => tuple.bulk,
+            Self::LongTuple(bulk) => *bulk,
+            Self::List(contents) | Self::Dict(contents) | Self::Set(contents) => contents.0.get(),
+            _ => Bulk {
+                weight: 1,
+                depth: 0,
+            },
         }
     }
 
@@ -153,6 +181,7 @@ impl fmt::Display for Value {
                 write!(f, "a text of {} bytes", span.len)
             }
             Self::Bytes(span) | Self::Latin1(span, _) => write!(f, "{} bytes", span.len),
+            Self::ShortLatin1(text) => write!(f, "{} bytes", text.chars().count()),
             Self::Tuple(tuple) => {
                 f.write_str("(")?;
                 for (index, item) in tuple.items.iter().take(SHOWN_ITEMS).enumerate() {

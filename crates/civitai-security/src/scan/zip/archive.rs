@@ -9,7 +9,7 @@ use super::super::path;
 use super::directory::{self, Directory};
 use super::record::{Central, END_BYTES, End, Entry, Local, descriptor};
 use super::{
-    ZIP_DESCRIPTOR, ZIP_DIRECTORY_DAMAGED, ZIP_END_DISAGREES, ZIP_HEADER_MISSING,
+    ZIP_DESCRIPTOR, ZIP_DIRECTORY_DAMAGED, ZIP_END_DISAGREES, ZIP_EXTRA, ZIP_HEADER_MISSING,
     ZIP_HEADERS_DISAGREE, ZIP_OVERLAP, ZIP_SEVERAL_ENDS, ZIP_SPLIT, ZIP_UNCLAIMED,
     ZIP_WIDE_DISAGREES,
 };
@@ -176,6 +176,9 @@ impl Archive {
             }
             if entry.extra.is_wide_inconsistent || local.entry.extra.is_wide_inconsistent {
                 scan.find(&ZIP_WIDE_DISAGREES, local.at, &name);
+            }
+            if entry.extra.is_cut {
+                scan.find(&ZIP_EXTRA, *at, &name);
             }
             if !member.has_descriptor {
                 scan.find(&ZIP_DESCRIPTOR, member.span.end, &name);

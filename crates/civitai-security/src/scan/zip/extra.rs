@@ -4,6 +4,8 @@ use super::record::Fields;
 
 const ZIP64: u16 = 0x0001;
 const UNICODE_PATH: u16 = 0x7075;
+/// Number and length of a field.
+const HEAD_BYTES: usize = 4;
 
 /// What the extra fields say beside sizes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub(super) struct Extra {
     pub(super) unicode_name: Option<Vec<u8>>,
     /// Sizes of 64 bits that are missing where the header refers to them, stand where it does not and differ, or stand twice.
     pub(super) is_wide_inconsistent: bool,
+    /// A field is said to be longer than what is left.
+    pub(super) is_cut: bool,
 }
 
 /// The numbers of a header, all ones where they are in the extra field.
@@ -32,7 +36,7 @@ pub(super) struct Wide {
     pub(super) extra: Extra,
 }
 
-/// Reads the fields; bytes that make no field are ignored, because writers pad with them.
+/// Reads the fields; bytes too few for one are ignored, because writers pad with them.
 pub(super) fn read(bytes: &[u8], narrow: Narrow, name: &[u8]) -> Wide {
     let mut wide = Wide {
         size: narrow.size.into(),
@@ -42,7 +46,8 @@ pub(super) fn read(bytes: &[u8], narrow: Narrow, name: &[u8]) -> Wide {
         extra: Extra::default(),
     };
     let mut widened = false;
-    for (id, body) in fields(bytes) {
+    let mut rest = bytes;
+    while let Some((id, body)) = field(&mut rest) {
         match id {
             ZIP64 => {
                 wide.extra.is_wide_inconsistent |= widened || !widen(&mut wide, narrow, body);
@@ -52,6 +57,7 @@ pub(super) fn read(bytes: &[u8], narrow: Narrow, name: &[u8]) -> Wide {
             _ => {}
         }
     }
+    wide.extra.is_cut = rest.len() >= HEAD_BYTES;
     wide.extra.is_wide_inconsistent |= !widened
         && (narrow.size == u32::MAX
             || narrow.packed == u32::MAX
@@ -59,13 +65,12 @@ pub(super) fn read(bytes: &[u8], narrow: Narrow, name: &[u8]) -> Wide {
     wide
 }
 
-fn fields(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    std::iter::from_fn(move || {
-        let (head, rest) = bytes.split_at_checked(4)?;
-        let body = rest.get(..usize::from(Fields(head).u16(2)))?;
-        bytes = &rest[body.len()..];
-        Some((Fields(head).u16(0), body))
-    })
+/// Takes the next field; none where what is left is no whole one.
+fn field<'b>(bytes: &mut &'b [u8]) -> Option<(u16, &'b [u8])> {
+    let (head, rest) = bytes.split_at_checked(HEAD_BYTES)?;
+    let body = rest.get(..usize::from(Fields(head).u16(2)))?;
+    *bytes = &rest[body.len()..];
+    Some((Fields(head).u16(0), body))
 }
 
 /// Takes the numbers that the header refers to, in their fixed order. Numbers it does not refer to may stand there all the

@@ -16,7 +16,10 @@ pub(super) struct Member {
     pub(super) mode: u32,
     /// Written behind the data.
     pub(super) behind: Vec<u8>,
+    /// In front of the data.
     pub(super) extra: Vec<u8>,
+    /// In the directory.
+    pub(super) central_extra: Vec<u8>,
 }
 
 impl Member {
@@ -33,6 +36,7 @@ impl Member {
             mode: 0o100_644,
             behind: Vec::new(),
             extra: Vec::new(),
+            central_extra: Vec::new(),
         }
     }
 
@@ -152,11 +156,13 @@ pub(super) fn central(member: &Member, header: usize) -> Vec<u8> {
         .u32(member.packed_size)
         .u32(member.size)
         .u16(u16::try_from(member.name.len()).expect("tests are small"))
-        .u32(0)
+        .u16(u16::try_from(member.central_extra.len()).expect("tests are small"))
+        .u16(0)
         .u32(0)
         .u32(member.mode << 16)
         .u32(u32::try_from(header).expect("tests are small"))
         .bytes(&member.name)
+        .bytes(&member.central_extra)
         .0
 }
 

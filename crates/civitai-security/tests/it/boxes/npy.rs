@@ -97,6 +97,7 @@ fn what_numpy_does_not_write_is_refused() {
         ("'<f3'", "(1,)", "npy_element"),
         ("{'names': ['a'], 'formats': ['O']}", "(1,)", "npy_element"),
         ("'<f4'", "(-1,)", "npy_header"),
+        ("'<f4'", SIDES, "npy_header"),
         ("'<f4'", "(1.0,)", "npy_header"),
         ("__import__('os')", "(1,)", "npy_header"),
         ("'<f4'", "(2,)", "npy_size"),
@@ -110,6 +111,10 @@ fn what_numpy_does_not_write_is_refused() {
     );
     let twice = "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'shape': (1,)}";
     assert_finds(&array(twice, &[0; 4]), "npy_header");
+    // A reader that takes such a header sees objects.
+    let other =
+        "{'descr': {'names': ['a'], 'formats': ['O']}, 'fortran_order': False, 'shape': (1,)}";
+    assert_malicious(&array(other, &evil()));
     let deep = format!("{}{}", "(".repeat(50_000), ")".repeat(50_000));
     assert_finds(&array(&deep[..60_000], b""), "npy_header");
 }
@@ -119,3 +124,6 @@ fn what_follows_an_array_is_judged() {
     assert_finds(&of("'<f4'", "(1,)", 5), "npy_trailing");
     assert_malicious(&[of("'<f4'", "(1,)", 4), evil()].concat());
 }
+
+/// More dimensions than `NumPy` has.
+const SIDES: &str = "(1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)";

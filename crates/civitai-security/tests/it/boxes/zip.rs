@@ -186,6 +186,20 @@ fn headers_are_compared_with_the_directory() {
 }
 
 #[test]
+fn extra_fields_stay_in_their_room() {
+    let extra = |extra: &[u8]| {
+        zip(&[Member {
+            central_extra: extra.to_vec(),
+            ..good()
+        }])
+    };
+    assert_finds(&extra(&[1, 0, 0xff, 0xff]), "zip_extra");
+    assert_finds(&extra(&[b'F', b'B', 1, 0]), "zip_extra");
+    assert_clean("a.zip", &extra(&[b'F', b'B', 1, 0, b'Z']));
+    assert_clean("a.zip", &extra(&[0; 3]));
+}
+
+#[test]
 fn duplicates_are_all_judged() {
     for members in [
         [

@@ -6,6 +6,11 @@ use super::{assert_clean, judged, scan};
 fn takes_configurations_of_models() {
     for (name, text) in [
         (
+            "model_index.json",
+            r#"{"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"], "image_encoder": [null, null], "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"]}"#,
+        ),
+        ("build.yaml", "target: test.run\nsize: {target: code}\n"),
+        (
             "v1-inference.yaml",
             "model:\n  base_learning_rate: 1.0e-04\n  target: ldm.models.diffusion.ddpm.LatentDiffusion\n  params:\n    unet_config:\n      target: my_fork.modules.UNet\n      params: {in_channels: 4}\n",
         ),
@@ -91,6 +96,11 @@ fn a_call_of_something_that_runs_is_malicious() {
             r#"{"py/reduce": [{"py/function": "os.system"}, {"py/tuple": ["id"]}]}"#,
         ),
         ("a", "_target_: runpy.run_path\n"),
+        ("a.yaml", "target: builtins.exec\n"),
+        (
+            "model_index.json",
+            r#"{"unet": ["os", "system"], "_class_name": "StableDiffusionPipeline"}"#,
+        ),
     ] {
         assert_eq!(
             judged(name, text),
@@ -101,6 +111,29 @@ fn a_call_of_something_that_runs_is_malicious() {
     let report = scan("a.json", r#"{"x": {"_target_": "os.system"}}"#);
     assert_eq!(report.findings[0].callable.as_deref(), Some("os.system"));
     assert_eq!(report.findings[0].offset, 19);
+}
+
+#[test]
+fn what_resolves_a_name_is_judged_by_the_name() {
+    let text = "_target_: hydra.utils.get_method\npath: os.system\n";
+    assert_eq!(scan("a.yaml", text).verdict, Verdict::Malicious);
+    let text = "_target_: hydra.utils.get_method\npath: torch.nn.functional.relu\n";
+    assert_eq!(scan("a.yaml", text).verdict, Verdict::Suspicious);
+}
+
+#[test]
+fn aliases_that_blow_up_are_found() {
+    let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..9 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        text = format!("{text}a{level}: &a{level} [{aliases}]\n");
+    }
+    assert_eq!(
+        judged("a.yaml", &text),
+        (Verdict::Suspicious, vec!["config_expansion"])
+    );
+    let few = text.lines().take(4).collect::<Vec<_>>().join("\n");
+    assert_clean("a.yaml", &few);
 }
 
 #[test]

@@ -190,6 +190,10 @@ fn names_what_is_wrong_with_a_header() {
             plain.clone().value("general.alignment", 10, &number(32)),
             "gguf_alignment",
         ),
+        (
+            plain.clone().value("general.alignment", 8, &string("32")),
+            "gguf_alignment",
+        ),
         (plain.clone().tensor("w", &[0], 0, 128), "gguf_duplicate"),
         (tensor(&[1; 6], 0, 0), "gguf_count"),
         (tensor(&[1 << 40, 1 << 40], 0, 0), "gguf_size"),

@@ -7,23 +7,23 @@ use civitai_security::scan::{Limits, Verdict, scan_bytes};
 use super::{assert_verdict, scan};
 
 /// A pickle of protocol 4 that begins with its header.
-fn pickle(parts: &[&[u8]]) -> Vec<u8> {
+pub(super) fn pickle(parts: &[&[u8]]) -> Vec<u8> {
     let mut bytes = b"\x80\x04".to_vec();
     bytes.extend(parts.concat());
     bytes.push(b'.');
     bytes
 }
 
-fn text(text: &str) -> Vec<u8> {
+pub(super) fn text(text: &str) -> Vec<u8> {
     let len = u8::try_from(text.len()).expect("names are short");
     [&[0x8c, len], text.as_bytes()].concat()
 }
 
-fn name(module: &str, name: &str) -> Vec<u8> {
+pub(super) fn name(module: &str, name: &str) -> Vec<u8> {
     [text(module), text(name), vec![0x93]].concat()
 }
 
-fn call(module: &str, callee: &str, arguments: &[u8]) -> Vec<u8> {
+pub(super) fn call(module: &str, callee: &str, arguments: &[u8]) -> Vec<u8> {
     [&name(module, callee), &b"("[..], arguments, b"tR"].concat()
 }
 
@@ -123,6 +123,12 @@ fn every_pickle_of_a_row_is_read() {
         Verdict::Malicious,
     );
     assert_verdict("a.pkl", &[&good[..], &good].concat(), Verdict::Clean);
+    // The second has no header, nor have those after it.
+    assert_verdict(
+        "a.pkl",
+        &[&b"N."[..], b"N.N.N.", &bad].concat(),
+        Verdict::Malicious,
+    );
     assert_verdict(
         "a.pkl",
         &[&good[..], b"garbage"].concat(),
@@ -179,6 +185,13 @@ fn allowed_callables_take_only_what_picklers_give_them() {
         ("collections", "defaultdict", text("x")),
         ("torch", "float32", int(1)),
         ("builtins", "list", call("builtins", "range", &int(1 << 30))),
+        ("numpy", "ndarray", ints(&[1 << 20, 1 << 20])),
+        ("torch", "FloatTensor", int(1 << 30)),
+        (
+            "torch.nn.modules.linear",
+            "Linear",
+            [int(1 << 16), int(1 << 16)].concat(),
+        ),
     ] {
         let report = scan("a.pkl", pickle(&[&call(module, callee, &arguments)]));
         assert_eq!(
@@ -259,6 +272,15 @@ fn bytes_that_are_loaded_are_judged_as_a_file() {
     let bytes =
         format!("ctorch.storage\n_load_from_bytes\n(c_codecs\nencode\n(V{line}\nVlatin1\ntRtR.");
     assert_verdict("a.pkl", bytes.as_bytes(), Verdict::Malicious);
+    let short = [text("\u{80}\u{2}cos\nsystem\n)R."), text("latin1")].concat();
+    for encoder in [("_codecs", "encode"), ("builtins", "bytes")] {
+        let bytes = call(
+            "torch.storage",
+            "_load_from_bytes",
+            &call(encoder.0, encoder.1, &short),
+        );
+        assert_verdict("a.pkl", &pickle(&[&bytes]), Verdict::Malicious);
+    }
     let other = pickle(&[&call("torch.storage", "_load_from_bytes", &text("x"))]);
     assert_verdict("a.pkl", &other, Verdict::Suspicious);
 }
@@ -312,6 +334,14 @@ fn limits_end_in_unscannable() {
             "pickle_limit_memo",
         ),
         ([&b"N"[..], &b"N0".repeat(20_000)].concat(), "limit_opcodes"),
+        (
+            [&b")"[..], &b"\x85".repeat(100)].concat(),
+            "pickle_limit_nesting",
+        ),
+        (
+            [b"]".repeat(90), b"a".repeat(89)].concat(),
+            "pickle_limit_nesting",
+        ),
     ] {
         let bytes = pickle(&[&bytes]);
         let report = scan_bytes("a.pkl", &bytes, &limits);
@@ -336,6 +366,8 @@ fn broken_pickles_are_malformed_in_a_file_named_so() {
     for bytes in [
         &b"\x80\x04."[..],
         b"\x80\x04}h\x05.",
+        b"Np-1\n.",
+        b"Ng-1\n.",
         b"\x80\x04}",
         b"\x80\x04}}.",
         b"\x80\x04t.",

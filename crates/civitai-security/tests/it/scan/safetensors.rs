@@ -148,6 +148,12 @@ fn names_what_is_wrong_with_a_header() {
             vec!["safetensors_size"],
         ),
         (
+            r#"{"a":{"dtype":"U8","shape":[0,18446744073709551615,2],"data_offsets":[0,0]}}"#
+                .to_owned(),
+            0,
+            vec!["safetensors_size"],
+        ),
+        (
             r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}"#.to_owned(),
             2,
             vec!["safetensors_offsets"],
