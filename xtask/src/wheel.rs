@@ -90,10 +90,9 @@ impl Outside {
         copy(&source().join("python"), &folder.join("package"))?;
         // The types are in the stubs.
         fs::remove_file(folder.join("package/civitai_rs/__init__.py"))?;
-        fs::copy(
-            source().join("pyproject.toml"),
-            folder.join("pyproject.toml"),
-        )?;
+        for file in ["pyproject.toml", "README.md"] {
+            fs::copy(source().join(file), folder.join(file))?;
+        }
         Ok(Self(folder))
     }
 

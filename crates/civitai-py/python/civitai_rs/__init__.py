@@ -7,6 +7,9 @@ that everything can be tried without network and without an account:
 >>> with civitai_rs.Sim() as sim:
 ...     for model in sim.client().search(limit=3):
 ...         print(model.name)
+Watercolour Fields
+Harbour Mix XL
+Riverbed Flux
 """
 
 from . import _civitai_rs

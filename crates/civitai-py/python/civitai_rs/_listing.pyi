@@ -19,6 +19,8 @@ class Listing(Generic[T]):
     >>> with Sim() as sim:
     ...     for model in sim.client().search(types="LORA", limit=2):
     ...         print(model.name)
+    Watercolour Fields
+    Early Light
     """
 
     def __iter__(self) -> Iterator[T]: ...
