@@ -20,6 +20,7 @@ mod entry;
 mod error;
 mod former;
 mod history;
+mod holders;
 mod lessons;
 mod matches;
 mod merge;

@@ -18,6 +18,7 @@ use civitai_api::{
 };
 use civitai_security::FileName;
 
+use crate::identify::Family;
 use crate::sidecar::Form;
 
 pub mod extra_paths;
@@ -238,6 +239,16 @@ impl Subject {
     pub fn with_header(mut self, header: Option<ModelType>) -> Self {
         self.header = header;
         self
+    }
+
+    /// Says whether its place depends on what only its header tells: interfaces keep bare diffusion models apart from
+    /// whole checkpoints, and the site calls both checkpoints. Those of SD 1, 2 and SDXL come whole.
+    pub fn depends_on_header(&self) -> bool {
+        let extension = self.name.extension().map(str::to_ascii_lowercase);
+        let has_header = matches!(extension.as_deref(), Some("safetensors" | "sft"));
+        let family = self.base_model.as_ref().map(Family::of);
+        let comes_whole = matches!(family, Some(Family::Sd1 | Family::Sd2 | Family::Sdxl));
+        self.header.is_none() && has_header && !comes_whole && self.slot() == Slot::Checkpoint
     }
 
     /// Returns the slot it belongs to.

@@ -6,10 +6,13 @@
 //! library so; [`licence`] says what may be fetched.
 
 pub mod add;
+pub mod ahead;
 pub mod backup;
 pub mod catalogue;
 pub mod document;
 pub mod exchange;
+pub mod fetch;
+pub mod find;
 pub mod identify;
 pub mod judge;
 pub mod layout;
@@ -24,6 +27,7 @@ pub mod quarantine;
 pub mod relock;
 pub mod repair;
 pub mod resolve;
+pub mod reuse;
 pub mod scan;
 pub mod sidecar;
 pub mod site;

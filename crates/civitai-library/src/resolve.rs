@@ -157,12 +157,12 @@ impl Resolver {
         &self,
         wants: impl IntoIterator<Item = (&'w Want, Option<&'w Locked>)>,
     ) -> Vec<Result<Locked, ResolveError>> {
-        let wants: Vec<_> = wants.into_iter().collect();
-        stream::iter(wants)
+        let wants = wants.into_iter();
+        // Collected first: a stream that makes futures of borrowed wishes as it goes is `Send` for no compiler.
+        let lookups: Vec<_> = wants
             .map(|(want, before)| self.resolve(want, before))
-            .buffered(LOOKUPS)
-            .collect()
-            .await
+            .collect();
+        stream::iter(lookups).buffered(LOOKUPS).collect().await
     }
 
     fn learn(&self, found: &Found, owner: Option<&Model>) {

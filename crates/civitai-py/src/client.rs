@@ -20,12 +20,18 @@ use crate::take::{self, Moment, Words};
 #[pyclass(frozen, module = "civitai_rs")]
 pub(crate) struct Client {
     api: civitai_api::Client,
+    settings: Settings,
 }
 
 impl Client {
     pub(crate) fn with(settings: Settings) -> PyResult<Self> {
         let api = settings.client()?;
-        Ok(Self { api })
+        Ok(Self { api, settings })
+    }
+
+    /// What it was made with, for whoever needs a way to storage as well.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 }
 

@@ -12,6 +12,7 @@ use pyo3::exceptions::{
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
+use serde_json::{Value, json};
 
 /// What a kind of failure is in Python.
 struct Class {
@@ -24,7 +25,7 @@ struct Class {
 }
 
 /// A failure of a library in the terms of Python: what is raised, and the fields it has beyond its text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
     kind: &'static str,
     message: String,
@@ -68,6 +69,15 @@ impl Failure {
         self
     }
 
+    /// The `error` object of a JSON line.
+    pub(crate) fn to_json(&self) -> Value {
+        let hint = self.fields.iter().find_map(|(name, field)| match field {
+            Field::Text(hint) if *name == "hint" => Some(hint),
+            _ => None,
+        });
+        json!({ "kind": self.kind, "message": self.message, "hint": hint })
+    }
+
     fn raise(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         let raised = class(py, self.kind)?.call1((self.message,))?;
         for (name, value) in self.fields {
@@ -89,6 +99,12 @@ impl From<Failure> for PyErr {
 
 impl From<civitai_api::Error> for Failure {
     fn from(error: civitai_api::Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&civitai_api::Error> for Failure {
+    fn from(error: &civitai_api::Error) -> Self {
         let until = match error.kind() {
             civitai_api::ErrorKind::EarlyAccess { until } => *until,
             _ => None,
@@ -100,7 +116,7 @@ impl From<civitai_api::Error> for Failure {
             | civitai_api::ErrorKind::Content { status, .. } => Some(*status),
             _ => None,
         };
-        Self::new(error.code(), &error)
+        Self::new(error.code(), error)
             .with("hint", error.hint())
             .with("retry_after", error.retry_after())
             .with("url", error.url().map(ToString::to_string))

@@ -9,16 +9,25 @@
 )]
 
 mod client;
+mod crypt;
 mod errors;
+mod failures;
 mod give;
+mod keep;
+mod library;
+mod line;
 mod link;
 mod listing;
+mod look;
+mod project;
 mod record;
 mod runtime;
 mod settings;
 mod sim;
+mod site;
 mod table;
 mod take;
+mod transfer;
 
 use pyo3::prelude::*;
 
@@ -30,9 +39,20 @@ mod _civitai_rs {
     #[pymodule_export]
     use super::client::Client;
     #[pymodule_export]
+    use super::crypt::{decrypt, decrypt_async, encrypt, encrypt_async, init_keys};
+    #[pymodule_export]
+    use super::library::Library;
+    #[pymodule_export]
+    use super::line::{
+        Checked, Duplicate, Entry, FileHashes, Finding, Held, Identity, Locked, Operation, Planned,
+        Progress, Reference, Repaired, Scan, Scanned, Sealed, Update,
+    };
+    #[pymodule_export]
     use super::link::Link;
     #[pymodule_export]
     use super::listing::{Listing, Pages};
+    #[pymodule_export]
+    use super::look::{hash, hash_async, identify_async, identify_file, scan, scan_async};
     #[pymodule_export]
     use super::record::{
         Article, Collection, Creator, Enums, File, FileMetadata, HashMatch, Hashes, Image, Me,
@@ -42,6 +62,8 @@ mod _civitai_rs {
     use super::sim::Sim;
     #[pymodule_export]
     use super::table::Table;
+    #[pymodule_export]
+    use super::transfer::{Fetched, Transfer};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

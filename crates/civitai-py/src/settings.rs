@@ -96,7 +96,7 @@ impl Settings {
         Ok(client)
     }
 
-    fn http(&self) -> PyResult<ClientBuilder> {
+    pub(crate) fn http(&self) -> PyResult<ClientBuilder> {
         let mut http = ClientBuilder::new().no_proxy();
         if let Some(url) = &self.proxy {
             let proxy = Proxy::all(url.clone())

@@ -128,6 +128,33 @@ impl Header {
         safetensors::from_json(text, true)
     }
 
+    /// Reads the header of a safetensors file from as much of its start as there is; one that is cut off is told as far as
+    /// it goes.
+    ///
+    /// # Errors
+    /// [`Flaw`] where it is no such header.
+    pub fn of_start(start: &[u8]) -> Result<Self, Flaw> {
+        let Some((_, text)) = start.split_first_chunk::<8>() else {
+            let at = start.len() as u64;
+            let what = "the length of the header";
+            return Err(Flaw::Ends { what, at });
+        };
+        let claimed = Self::length_at_start(start).map_or(0, |length| length - 8);
+        let length = usize::try_from(claimed).unwrap_or(usize::MAX);
+        match text.get(..length) {
+            Some(text) => safetensors::from_json(text, true),
+            None => safetensors::from_json(text, false),
+        }
+    }
+
+    /// How many bytes of a safetensors file its header takes, by its first ones; nothing for another file.
+    pub fn length_at_start(start: &[u8]) -> Option<u64> {
+        let (length, text) = start.split_first_chunk::<8>()?;
+        let length = u64::from_le_bytes(*length);
+        let is_header = text.first() == Some(&b'{') && length < 1 << 40;
+        is_header.then_some(length + 8)
+    }
+
     /// Keeps the name of `path` for the case that the header is silent.
     pub(super) fn set_name_hint(&mut self, path: &Path) {
         self.name_hint = path

@@ -88,7 +88,7 @@ impl Learned {
     pub fn observe(&mut self, header: &Header, truth: &Truth) -> Lesson {
         let answer = verdict::judge(header, self);
         let agreed = answer.model_type.as_ref() == Some(&truth.model_type)
-            && answer.family == Some(family_of(&truth.base_model));
+            && answer.family == Some(Family::of(&truth.base_model));
         let mut modules = modules(header);
         modules.sort_unstable();
         modules.dedup();
@@ -164,7 +164,7 @@ fn architecture(seen: &Observation) -> Option<Architecture> {
     };
     Some(Architecture {
         id: format!("learned from {} files", seen.files),
-        family: Some(family_of(&base)),
+        family: Some(Family::of(&base)),
         role,
         model_type,
         kind: None,
@@ -234,11 +234,13 @@ fn line(module: &str) -> Option<Line> {
     })
 }
 
-/// The family that a base model belongs to; what has no word of its own is `other`.
-pub(super) fn family_of(base: &BaseModel) -> Family {
-    let name = base.as_str();
-    let known = FAMILIES.iter().find(|(start, _)| name.starts_with(start));
-    known.map_or(Family::Other, |(_, family)| *family)
+impl Family {
+    /// The family that a base model belongs to; what has no word of its own is [`Family::Other`].
+    pub fn of(base: &BaseModel) -> Self {
+        let name = base.as_str();
+        let known = FAMILIES.iter().find(|(start, _)| name.starts_with(start));
+        known.map_or(Self::Other, |(_, family)| *family)
+    }
 }
 
 /// How the names of base models begin, and their families; of two that fit the first counts.

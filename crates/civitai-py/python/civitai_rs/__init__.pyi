@@ -3,6 +3,13 @@
 from ._client import (
     Client as Client,
 )
+from ._crypt import (
+    decrypt as decrypt,
+    decrypt_async as decrypt_async,
+    encrypt as encrypt,
+    encrypt_async as encrypt_async,
+    init_keys as init_keys,
+)
 from ._errors import (
     ArchivedError as ArchivedError,
     BadTokenError as BadTokenError,
@@ -33,12 +40,42 @@ from ._errors import (
     UnverifiedError as UnverifiedError,
     UsageError as UsageError,
 )
+from ._library import (
+    Library as Library,
+)
+from ._line import (
+    Checked as Checked,
+    Duplicate as Duplicate,
+    Entry as Entry,
+    FileHashes as FileHashes,
+    Finding as Finding,
+    Held as Held,
+    Identity as Identity,
+    Locked as Locked,
+    Operation as Operation,
+    Planned as Planned,
+    Progress as Progress,
+    Reference as Reference,
+    Repaired as Repaired,
+    Scan as Scan,
+    Scanned as Scanned,
+    Sealed as Sealed,
+    Update as Update,
+)
 from ._link import (
     Link as Link,
 )
 from ._listing import (
     Listing as Listing,
     Pages as Pages,
+)
+from ._look import (
+    hash as hash,
+    hash_async as hash_async,
+    identify as identify,
+    identify_async as identify_async,
+    scan as scan,
+    scan_async as scan_async,
 )
 from ._record import (
     Article as Article,
@@ -65,30 +102,44 @@ from ._sim import (
 from ._table import (
     Table as Table,
 )
+from ._transfer import (
+    Fetched as Fetched,
+    Transfer as Transfer,
+)
 
 __version__: str
 __all__ = [
     "ArchivedError",
     "Article",
     "BadTokenError",
+    "Checked",
     "CivitaiError",
     "Client",
     "Collection",
     "Creator",
     "DeepPagingError",
     "DownloadsDisabledError",
+    "Duplicate",
     "EarlyAccessError",
+    "Entry",
     "Enums",
+    "Fetched",
     "File",
+    "FileHashes",
     "FileMetadata",
+    "Finding",
     "HashMatch",
     "Hashes",
+    "Held",
+    "Identity",
     "Image",
     "IntegrityError",
     "InternalError",
+    "Library",
     "Link",
     "Listing",
     "LocalError",
+    "Locked",
     "LockedError",
     "LoginRequiredError",
     "Me",
@@ -97,12 +148,20 @@ __all__ = [
     "NoAccessError",
     "NoSpaceError",
     "NotFoundError",
+    "Operation",
     "Pages",
     "PaidAccess",
+    "Planned",
     "PolicyError",
+    "Progress",
     "QuotaError",
     "RateLimitedError",
+    "Reference",
     "RegionBlockedError",
+    "Repaired",
+    "Scan",
+    "Scanned",
+    "Sealed",
     "ServerError",
     "Sim",
     "Stats",
@@ -111,13 +170,26 @@ __all__ = [
     "Table",
     "Tag",
     "TimedOutError",
+    "Transfer",
     "UnsafeAddressError",
     "UnsafeContentError",
     "UnsupportedError",
     "UnverifiedError",
+    "Update",
     "UsageError",
     "User",
     "Version",
     "VersionModel",
     "__version__",
+    "decrypt",
+    "decrypt_async",
+    "encrypt",
+    "encrypt_async",
+    "hash",
+    "hash_async",
+    "identify",
+    "identify_async",
+    "init_keys",
+    "scan",
+    "scan_async",
 ]

@@ -1,0 +1,843 @@
+"""What verbs tell: each class holds the JSON line that the command line prints for the same thing."""
+
+from pathlib import Path
+from typing import Any, Literal, final
+
+@final
+class Planned:
+    """What is going to be done about a file."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def action(self) -> str:
+        """``"download"``, ``"resume"``, ``"link"`` or ``"skip"``."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def bytes(self) -> int | None:
+        """How many bytes."""
+
+    @property
+    def link(self) -> str:
+        """What it was asked for by, without any token."""
+
+    @property
+    def model_id(self) -> int | None:
+        """The model."""
+
+    @property
+    def version_id(self) -> int:
+        """The version."""
+
+    @property
+    def file_id(self) -> int:
+        """The file of the site."""
+
+    @property
+    def sha256(self) -> str | None:
+        """Its SHA-256."""
+
+    @property
+    def type(self) -> Literal["planned"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Planned:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Progress:
+    """How far a file is."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes."""
+
+    @property
+    def total(self) -> int | None:
+        """Of how many, once that is known."""
+
+    @property
+    def connections(self) -> int:
+        """How many connections receive bytes."""
+
+    @property
+    def link(self) -> str:
+        """What it was asked for by, without any token."""
+
+    @property
+    def file_id(self) -> int | None:
+        """The file of the site."""
+
+    @property
+    def type(self) -> Literal["progress"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Progress:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Entry:
+    """A file of the library."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes."""
+
+    @property
+    def sha256(self) -> str | None:
+        """Its SHA-256."""
+
+    @property
+    def model_id(self) -> int | None:
+        """The model."""
+
+    @property
+    def version_id(self) -> int | None:
+        """The version."""
+
+    @property
+    def file_id(self) -> int | None:
+        """The file of the site."""
+
+    @property
+    def model_type(self) -> str | None:
+        """The type, in Civitai's words."""
+
+    @property
+    def base_model(self) -> str | None:
+        """The base model, in Civitai's words."""
+
+    @property
+    def matched_by(self) -> str | None:
+        """How it is known which file of the site it is."""
+
+    @property
+    def missing(self) -> bool:
+        """Whether it is not there any more."""
+
+    @property
+    def type(self) -> Literal["entry"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Entry:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Checked:
+    """How a file of the library stands."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def status(self) -> str:
+        """How it stands."""
+
+    @property
+    def ranges(self) -> list[list[int]] | None:
+        """The ranges that are damaged, each from its first byte to the first one after; ``None`` where that is not known."""
+
+    @property
+    def type(self) -> Literal["verify"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Checked:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Repaired:
+    """What became of a file that was to be repaired."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def status(self) -> str:
+        """How it stands."""
+
+    @property
+    def fetched_bytes(self) -> int:
+        """Bytes that came over the network."""
+
+    @property
+    def ranges(self) -> list[list[int]] | None:
+        """The ranges that are damaged, each from its first byte to the first one after; ``None`` where that is not known."""
+
+    @property
+    def problem(self) -> str | None:
+        """What went wrong, if anything did."""
+
+    @property
+    def type(self) -> Literal["repair"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Repaired:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Update:
+    """A newer version of a model of the library."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def version_id(self) -> int:
+        """The version."""
+
+    @property
+    def new_version_id(self) -> int:
+        """The newer version."""
+
+    @property
+    def new_version_name(self) -> str | None:
+        """Its name."""
+
+    @property
+    def reason(self) -> str:
+        """Why it is newer."""
+
+    @property
+    def type(self) -> Literal["update"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Update:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Scanned:
+    """What a scan of the library has brought."""
+
+    @property
+    def count(self) -> int:
+        """How many files there are."""
+
+    @property
+    def new(self) -> int:
+        """How many are new."""
+
+    @property
+    def changed(self) -> int:
+        """How many are other files now."""
+
+    @property
+    def moved(self) -> int:
+        """How many stand elsewhere now."""
+
+    @property
+    def missing(self) -> int:
+        """Whether it is not there any more."""
+
+    @property
+    def back(self) -> int:
+        """How many were missing and are there again."""
+
+    @property
+    def unchanged(self) -> int:
+        """How many are as they were."""
+
+    @property
+    def hashed(self) -> int:
+        """How many were hashed."""
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes."""
+
+    @property
+    def asked(self) -> int:
+        """How many contents the site was asked for."""
+
+    @property
+    def matched(self) -> int:
+        """How many of them it knows."""
+
+    @property
+    def by_sidecar(self) -> int:
+        """How many are known by a sidecar alone."""
+
+    @property
+    def problems(self) -> list[str]:
+        """What could not be done."""
+
+    @property
+    def type(self) -> Literal["summary"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Scanned:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Locked:
+    """A file of a lock, and what changed about it."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def change(self) -> str:
+        """``"added"``, ``"changed"``, ``"removed"`` or ``"none"``."""
+
+    @property
+    def link(self) -> str:
+        """What it was asked for by, without any token."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def bytes(self) -> int | None:
+        """How many bytes."""
+
+    @property
+    def model_id(self) -> int | None:
+        """The model."""
+
+    @property
+    def version_id(self) -> int:
+        """The version."""
+
+    @property
+    def file_id(self) -> int:
+        """The file of the site."""
+
+    @property
+    def sha256(self) -> str | None:
+        """Its SHA-256."""
+
+    @property
+    def blake3(self) -> str | None:
+        """Its BLAKE3."""
+
+    @property
+    def model_type(self) -> str | None:
+        """The type, in Civitai's words."""
+
+    @property
+    def base_model(self) -> str | None:
+        """The base model, in Civitai's words."""
+
+    @property
+    def licence(self) -> dict[str, Any] | None:
+        """What its creator permits, under Civitai's names."""
+
+    @property
+    def real_person(self) -> bool | None:
+        """Whether it depicts a real person."""
+
+    @property
+    def problem(self) -> str | None:
+        """What went wrong, if anything did."""
+
+    @property
+    def type(self) -> Literal["locked"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Locked:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Identity:
+    """What a file is, by its header alone."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def model_type(self) -> str | None:
+        """The type, in Civitai's words."""
+
+    @property
+    def base_model(self) -> str | None:
+        """The base model, in Civitai's words."""
+
+    @property
+    def family(self) -> str | None:
+        """The line of models it belongs to."""
+
+    @property
+    def confidence(self) -> float:
+        """How sure the answer is, from 0 to 1."""
+
+    @property
+    def format(self) -> str:
+        """How the file is written."""
+
+    @property
+    def evidence(self) -> list[str]:
+        """What was seen, the weightiest first."""
+
+    @property
+    def type(self) -> Literal["identity"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Identity:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class FileHashes:
+    """The digests of a file, in Civitai's spelling."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes."""
+
+    @property
+    def sha256(self) -> str:
+        """Its SHA-256."""
+
+    @property
+    def blake3(self) -> str:
+        """Its BLAKE3."""
+
+    @property
+    def crc32(self) -> str:
+        """Its CRC-32."""
+
+    @property
+    def auto_v1(self) -> str | None:
+        """Its AutoV1."""
+
+    @property
+    def auto_v2(self) -> str:
+        """Its AutoV2."""
+
+    @property
+    def auto_v3(self) -> str | None:
+        """Its AutoV3, 12 digits."""
+
+    @property
+    def auto_v3_full(self) -> str | None:
+        """Its AutoV3, all 64 digits."""
+
+    @property
+    def type(self) -> Literal["hashes"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> FileHashes:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Scan:
+    """What a file could do."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def verdict(self) -> str:
+        """``"clean"``, ``"suspicious"``, ``"malicious"``, ``"malformed"`` or ``"unscannable"``."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found."""
+
+    @property
+    def type(self) -> Literal["scan"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Scan:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Finding:
+    """One thing found in a file."""
+
+    @property
+    def rule(self) -> str:
+        """The rule that it breaks."""
+
+    @property
+    def member(self) -> str:
+        """The member of an archive it is in."""
+
+    @property
+    def offset(self) -> int:
+        """Where it begins."""
+
+    @property
+    def detail(self) -> str:
+        """What was seen."""
+
+    @property
+    def callable(self) -> str | None:
+        """The function or class that would be called, as ``module.name``."""
+
+    @property
+    def type(self) -> Literal["finding"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Finding:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Reference:
+    """A model that a workflow uses."""
+
+    @property
+    def name(self) -> str | None:
+        """Its name."""
+
+    @property
+    def kind(self) -> str:
+        """What it is used as."""
+
+    @property
+    def status(self) -> str:
+        """How it stands."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def node(self) -> str | None:
+        """The node that names it."""
+
+    @property
+    def hash(self) -> str | None:
+        """Its hash, where one is named."""
+
+    @property
+    def version_id(self) -> int | None:
+        """The version."""
+
+    @property
+    def link(self) -> str | None:
+        """What it was asked for by, without any token."""
+
+    @property
+    def candidates(self) -> list[dict[str, Any]]:
+        """What it may be, the likeliest first."""
+
+    @property
+    def type(self) -> Literal["reference"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Reference:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Operation:
+    """Something that was done to a library, and can be undone."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+
+    @property
+    def verb(self) -> str:
+        """What was done."""
+
+    @property
+    def paths(self) -> list[str]:
+        """The files."""
+
+    @property
+    def undoable(self) -> bool:
+        """Whether it can be undone."""
+
+    @property
+    def type(self) -> Literal["operation"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Operation:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Duplicate:
+    """Files that are alike."""
+
+    @property
+    def paths(self) -> list[str]:
+        """The files."""
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes."""
+
+    @property
+    def type(self) -> Literal["duplicate"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Duplicate:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Held:
+    """A file in quarantine."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is newer."""
+
+    @property
+    def type(self) -> Literal["quarantined"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Held:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Sealed:
+    """A file that was encrypted or decrypted."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def output(self) -> Path:
+        """The file that was written."""
+
+    @property
+    def level(self) -> str:
+        """The level of encryption."""
+
+    @property
+    def type(self) -> Literal["sealed"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Sealed:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...

@@ -1,0 +1,128 @@
+//! The library kept in order: operations that can be taken back, and what is in quarantine.
+
+use std::path::PathBuf;
+
+use civitai_download::quarantine::Reason;
+use civitai_library::Library as Place;
+use civitai_library::operation::{Company, Destination, Done, Error, Plan};
+use civitai_library::quarantine;
+use serde_json::{Value, json};
+
+use crate::errors::Failure;
+use crate::library::fields;
+use crate::line::{Duplicate, Held, Line, Operation};
+use crate::look::blocking;
+
+/// What is to be done to a library.
+pub(crate) enum Deed {
+    /// Files go into a folder below the root, or to where the layout says.
+    Move(Vec<PathBuf>, Option<String>),
+    /// Files go into the trash.
+    Remove(Vec<PathBuf>),
+    /// A file, and what stands beside it, gets another name.
+    Rename(PathBuf, String),
+    /// An operation is taken back; the latest, if none is named.
+    Undo(Option<u64>),
+}
+
+impl Deed {
+    fn plan(self, place: &Place) -> Result<Plan, Failure> {
+        let below = |path: PathBuf| {
+            let path = if path.is_absolute() {
+                path
+            } else {
+                place.root.join(path)
+            };
+            let outside = || {
+                let problem = format!("{} is not in the library", path.display());
+                Failure::saying("usage", problem)
+            };
+            place.relative(&path).ok_or_else(outside)
+        };
+        let all = |paths: Vec<PathBuf>| paths.into_iter().map(below).collect::<Result<Vec<_>, _>>();
+        let planned = match self {
+            Self::Move(paths, to) => {
+                let to = match to {
+                    Some(folder) => Destination::Folder(folder),
+                    None => Destination::Layout(place.layout.clone()),
+                };
+                place.plan_move(&all(paths)?, &to, Company::Together)
+            }
+            Self::Remove(paths) => place.plan_remove(&all(paths)?, Company::Together),
+            Self::Rename(path, name) => place.plan_rename(&below(path)?, &name, Company::Together),
+            Self::Undo(id) => place.plan_undo(id),
+        };
+        Ok(planned?)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::new(error.code(), &error)
+    }
+}
+
+/// Plans a deed and carries it out.
+pub(crate) async fn carry_out(place: Place, deed: Deed) -> Result<Operation, Failure> {
+    let done = blocking(move || Ok::<_, Failure>(place.apply(&deed.plan(&place)?)?)).await??;
+    Ok(of_done(&done).into())
+}
+
+fn of_done(done: &Done) -> Line {
+    fields(json!({
+        "id": done.id,
+        "verb": done.verb.as_str(),
+        "paths": done.paths,
+        "undoable": done.undoable,
+    }))
+}
+
+/// Files of equal content, or of equal tensors.
+pub(crate) async fn duplicates(place: Place) -> Result<Vec<Duplicate>, Failure> {
+    let found = blocking(move || place.duplicates()).await??;
+    let groups = found.groups.iter().map(|group| {
+        let line = json!({ "paths": group.paths, "bytes": group.bytes });
+        Duplicate::from(fields(line))
+    });
+    Ok(groups.collect())
+}
+
+/// What is in quarantine.
+pub(crate) async fn held(place: Place) -> Result<Vec<Held>, Failure> {
+    let held = blocking(move || quarantine::list(&place)).await?;
+    let held = held.map_err(|error| of_quarantine(&error))?;
+    let lines = held.iter().map(|held| {
+        let note = held.kept.note.as_ref();
+        let reason = note.map(|note| reason(&note.reason));
+        let line: Value = json!({
+            "path": held.kept.path.to_string_lossy(),
+            "id": held.id,
+            "bytes": held.kept.bytes,
+            "reason": reason,
+        });
+        Held::from(fields(line))
+    });
+    Ok(lines.collect())
+}
+
+fn reason(reason: &Reason) -> String {
+    match reason {
+        Reason::Integrity { .. } => "integrity".to_owned(),
+        Reason::Refused { reason } => reason.clone(),
+        _ => "other".to_owned(),
+    }
+}
+
+/// Gives a file in quarantine its name after all; returns where it is now.
+pub(crate) async fn release(place: Place, id: u64) -> Result<PathBuf, Failure> {
+    let released = blocking(move || quarantine::release(&place, id)).await?;
+    released.map_err(|error| of_quarantine(&error))
+}
+
+fn of_quarantine(error: &quarantine::Error) -> Failure {
+    let kind = match error {
+        quarantine::Error::Unknown { .. } => "not_found",
+        _ => "io",
+    };
+    Failure::new(kind, error)
+}
