@@ -10,9 +10,9 @@ pub(super) struct Budget {
     opcodes: u64,
     decoded: u64,
     members: u64,
-    growth: Duration,
-    /// The processor time at which the outermost unpacking began.
-    growing_since: Option<Duration>,
+    clock: Clock,
+    /// Small steps since the clock was looked at.
+    steps: u32,
 }
 
 impl Budget {
@@ -21,8 +21,8 @@ impl Budget {
             opcodes: limits.opcodes,
             decoded: limits.decoded(file_bytes),
             members: limits.members,
-            growth: limits.growth,
-            growing_since: None,
+            clock: Clock::start(limits.time(file_bytes)),
+            steps: 0,
         }
     }
 
@@ -35,34 +35,44 @@ impl Budget {
     }
 
     pub(super) fn spend_member(&mut self) -> Result<(), Stop> {
-        spend(&mut self.members, 1, &rule::LIMIT_MEMBERS)
+        spend(&mut self.members, 1, &rule::LIMIT_MEMBERS)?;
+        self.check_time()
     }
 
-    /// Starts the clock of unpacking; false when it runs already.
-    pub(super) fn start_growth(&mut self) -> bool {
-        let starts = self.growing_since.is_none();
-        if starts {
-            self.growing_since = Some(processor_time());
-        }
-        starts
+    /// For whoever works without the scan at hand.
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
     }
 
-    pub(super) fn end_growth(&mut self) {
-        if let Some(since) = self.growing_since.take() {
-            self.growth = self
-                .growth
-                .saturating_sub(processor_time().saturating_sub(since));
+    /// Fails once the scan has taken more processor time than it may.
+    pub(super) fn check_time(&self) -> Result<(), Stop> {
+        if self.clock.has_run_out() {
+            return Err(Stop::Spent(&rule::LIMIT_TIME));
         }
+        Ok(())
     }
 
-    /// Fails once what was unpacked has cost more processor time than it may.
-    pub(super) fn check_growth(&self) -> Result<(), Stop> {
-        match self.growing_since {
-            Some(since) if processor_time().saturating_sub(since) > self.growth => {
-                Err(Stop::Spent(&rule::LIMIT_TIME))
-            }
-            _ => Ok(()),
+    /// As [`check_time`](Self::check_time), for steps so small that asking for the time would be most of them.
+    pub(super) fn step(&mut self) -> Result<(), Stop> {
+        self.steps = self.steps.wrapping_add(1);
+        if self.steps.is_multiple_of(STEPS) {
+            return self.check_time();
         }
+        Ok(())
+    }
+}
+
+/// The processor time at which a scan has to be over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock(Duration);
+
+impl Clock {
+    fn start(time: Duration) -> Self {
+        Self(processor_time().saturating_add(time))
+    }
+
+    pub(super) fn has_run_out(self) -> bool {
+        processor_time() > self.0
     }
 }
 
@@ -90,3 +100,6 @@ fn processor_time() -> Duration {
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed()
 }
+
+/// Steps that take about as long as asking for the time, many times over.
+const STEPS: u32 = 256;

@@ -13,7 +13,7 @@ pub(super) use unpack::{Codec, Ending, Unpack};
 use super::format::{Format, Match};
 use super::frame::{Role, Scan, Stop};
 use super::input::Input;
-use super::rule::{Rule, rule_table};
+use super::rule::{LIMIT_TIME, Rule, rule_table};
 
 rule_table! { "Compressed streams":
     PACKED_DAMAGED = "packed_damaged", Malformed,
@@ -131,7 +131,9 @@ fn unpacks(input: &mut Input<'_>, wrapper: Wrapper) -> io::Result<bool> {
 fn unpack(scan: &mut Scan<'_>, input: &mut Input<'_>, wrapper: Wrapper) -> Result<(), Stop> {
     let packed = input.len();
     let name = unpacked_name(input.name()).to_owned();
-    let mut streams = Streams::new(wrapper, BufReader::with_capacity(BUFFER_BYTES, &mut *input));
+    let source = BufReader::with_capacity(BUFFER_BYTES, &mut *input);
+    let clock = scan.budget().clock();
+    let mut streams = Streams::new(wrapper, source).within(clock);
     scan.decoded(&name, Role::Content, packed, &mut streams)?;
     let Some((flaw, at)) = streams.flaw() else {
         return Ok(());
@@ -167,6 +169,7 @@ impl Flaw {
             Self::Checksum => &PACKED_CHECKSUM,
             Self::Trailing => &PACKED_TRAILING,
             Self::Count => &PACKED_STREAMS,
+            Self::Time => &LIMIT_TIME,
         }
     }
 }

@@ -77,11 +77,12 @@ fn scan(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
     if !named_yaml || text.trim_start().starts_with(['{', '[']) {
         match read_json(scan, &text) {
             Ok(()) => return Ok(()),
-            Err(fault) if fault.too_deep => {
+            Err(Unread::Stop(stop)) => return Err(stop),
+            Err(Unread::NotJson(fault)) if fault.too_deep => {
                 return Err(Stop::at(&CONFIG_DEPTH, fault.offset as u64, fault.reason));
             }
             // Comments, one comma too many: what reads such JSON reads YAML as well, or nearly.
-            Err(_) => {}
+            Err(Unread::NotJson(_)) => {}
         }
     }
     read_yaml(scan, &text, named)
@@ -98,17 +99,24 @@ fn is_json(text: &str) -> bool {
     }
 }
 
+/// Why a text was not read to its end as JSON.
+enum Unread {
+    NotJson(JsonFault),
+    Stop(Stop),
+}
+
 /// Reads a text that is one JSON value, or one a line.
-fn read_json(scan: &mut Scan<'_>, text: &str) -> Result<(), JsonFault> {
+fn read_json(scan: &mut Scan<'_>, text: &str) -> Result<(), Unread> {
     let nesting = scan.limits().nesting;
     let mut watch = Watch::new(scan);
     let mut start = 0;
     loop {
         let mut json = Json::new(&text[start..], Dialect::Python, nesting);
-        while let Some((at, event)) = json.next_event().map_err(|fault| JsonFault {
-            offset: start + fault.offset,
-            ..fault
-        })? {
+        let fault = |fault: JsonFault| {
+            let offset = start + fault.offset;
+            Unread::NotJson(JsonFault { offset, ..fault })
+        };
+        while let Some((at, event)) = json.next_event().map_err(fault)? {
             let node = match &event {
                 Event::ObjectStart => Node::Map,
                 Event::ArrayStart => Node::List,
@@ -118,6 +126,7 @@ fn read_json(scan: &mut Scan<'_>, text: &str) -> Result<(), JsonFault> {
                 Event::Number(_) | Event::Bool(_) | Event::Null => Node::Other,
             };
             watch.take((start + at) as u64, &node);
+            watch.scan.budget().step().map_err(Unread::Stop)?;
         }
         start += json.offset();
         start += text[start..].len() - text[start..].trim_start().len();
@@ -135,7 +144,7 @@ fn read_yaml(scan: &mut Scan<'_>, text: &str, named: bool) -> Result<(), Stop> {
         return Ok(());
     }
     // Prose about objects is no YAML, though it may begin like it.
-    if !named && !yaml::is_yaml(text) {
+    if !named && !yaml::is_yaml(text, scan.budget().clock()) {
         return Ok(());
     }
     let nesting = scan.limits().nesting;

@@ -141,8 +141,7 @@ impl<'l> Scan<'l> {
         packed: u64,
         stream: &mut dyn Read,
     ) -> Result<u64, Stop> {
-        let outermost = self.budget.start_growth();
-        let judged = self.enter(name, |scan| {
+        self.enter(name, |scan| {
             let mut spool = tempfile::SpooledTempFile::new(scan.limits.memory);
             let unpacked = scan.unpack(packed, stream, &mut spool);
             let len = spool.stream_position();
@@ -156,11 +155,7 @@ impl<'l> Scan<'l> {
             input.rename(name.rsplit(['/', '\\']).next().unwrap_or(name));
             scan.judge(role, &mut input)?;
             Ok(len.unwrap_or_default())
-        });
-        if outermost {
-            self.budget.end_growth();
-        }
-        judged
+        })
     }
 
     fn unpack(
@@ -183,7 +178,7 @@ impl<'l> Scan<'l> {
             };
             total += count as u64;
             self.budget.spend_decoded(count as u64)?;
-            self.budget.check_growth()?;
+            self.budget.check_time()?;
             spool.write_all(&buffer[..count])?;
             if total > most {
                 let detail = format!("{packed} bytes unpack to more than {most}");

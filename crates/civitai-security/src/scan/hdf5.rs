@@ -161,6 +161,7 @@ impl Walk<'_, '_, '_, '_> {
 
     /// Whether a structure is read for the first time.
     fn enter(&mut self, address: u64) -> Result<bool, Stop> {
+        self.scan.budget().step()?;
         if self.seen.len() >= OBJECTS {
             return Err(Stop::at(
                 &HDF5_LIMIT,

@@ -29,13 +29,19 @@ pub struct Limits {
     /// Unpacked bytes of one stream that are kept in memory; above it an unnamed temporary file holds
     /// them: 32 MiB.
     pub memory: usize,
-    /// Processor time for unpacking, for judging what was unpacked, and for pickles: 2 seconds.
-    pub growth: Duration,
+    /// Processor time, to which a nanosecond is added for each byte of the file, so that large files can be read: 1.5
+    /// seconds.
+    pub time: Duration,
     /// Findings that are kept; the worst verdict counts even when its finding was not: 1,000.
     pub findings: usize,
 }
 
 impl Limits {
+    /// The processor time that a file of this size may take.
+    pub(super) fn time(&self, file_bytes: u64) -> Duration {
+        self.time.saturating_add(Duration::from_nanos(file_bytes))
+    }
+
     /// The unpacked bytes that a file of this size may become.
     pub(super) fn decoded(&self, file_bytes: u64) -> u64 {
         file_bytes
@@ -58,7 +64,7 @@ impl Default for Limits {
             decoded_min: 64 << 20,
             decoded_max: 1 << 30,
             memory: 32 << 20,
-            growth: Duration::from_secs(2),
+            time: Duration::from_millis(1500),
             findings: 1_000,
         }
     }

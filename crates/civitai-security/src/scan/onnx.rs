@@ -142,6 +142,7 @@ impl Walk<'_, '_, '_, '_> {
         }
         let mut attribute = (String::new(), String::new());
         while let Some(field) = self.wire.field(end)? {
+            self.scan.budget().step()?;
             // Writers of later versions have fields that are not known here; readers skip them.
             let kind = message.field(field.number).unwrap_or(Kind::Any);
             if !kind.takes(field.value) {

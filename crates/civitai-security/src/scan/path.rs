@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::frame::Stop;
 use super::rule::{Rule, rule_table};
 
 rule_table! { "Names in archives":
@@ -23,6 +24,24 @@ rule_table! { "Names in archives":
     PATH_DUPLICATE = "path_duplicate", Malformed,
         "two members have one name, and readers differ in which of them they take",
         "PyPI, 2025-08-07; CVE-2025-54368";
+    PATH_LIMIT = "path_limit", Unscannable,
+        "the names of the members are longer than what is kept in memory", "memory exhaustion";
+}
+
+/// How much memory the names of an archive take: a few bytes of it can say that each of its members has the longest one.
+#[derive(Debug, Default)]
+pub(super) struct Names(u64);
+
+impl Names {
+    /// Notes that the name at byte `at` is kept.
+    pub(super) fn keep(&mut self, name: &[u8], at: u64) -> Result<(), Stop> {
+        self.0 = self.0.saturating_add(name.len() as u64);
+        if self.0 > MOST_NAMES_BYTES {
+            let detail = format!("more than {MOST_NAMES_BYTES} bytes");
+            return Err(Stop::at(&PATH_LIMIT, at, detail));
+        }
+        Ok(())
+    }
 }
 
 /// What is wrong with a name as a path.
@@ -51,6 +70,9 @@ pub(super) fn escapes(name: &[u8], target: &[u8]) -> bool {
 
 /// The link among `links` that a member of this name would be written through; links are given by their [`key`].
 pub(super) fn link_on_way<'l>(name: &[u8], links: &'l HashSet<Vec<u8>>) -> Option<&'l [u8]> {
+    if links.is_empty() {
+        return None;
+    }
     let mut folder = Vec::new();
     let mut parts = parts(name).peekable();
     while let Some(part) = parts.next() {
@@ -91,3 +113,6 @@ fn is_absolute(name: &[u8]) -> bool {
     let has_drive = matches!(name, [letter, b':', ..] if letter.is_ascii_alphabetic());
     has_drive || matches!(name.first(), Some(b'/' | b'\\'))
 }
+
+/// Six hundred bytes for each of the most members that are read.
+const MOST_NAMES_BYTES: u64 = 64 << 20;

@@ -45,18 +45,8 @@ fn detect(input: &mut Input<'_>) -> io::Result<Match> {
     })
 }
 
-/// Judges all pickles of an input, within the time that what a file makes grow may take.
-fn scan(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
-    let outermost = scan.budget().start_growth();
-    let judged = pickles(scan, input);
-    if outermost {
-        scan.budget().end_growth();
-    }
-    judged
-}
-
 /// Reads pickle after pickle: loaders differ in how many they load.
-fn pickles(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
+fn scan(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
     let mut certain = detect(input)? == Match::Yes;
     let mut operations = Operations::new(input);
     loop {

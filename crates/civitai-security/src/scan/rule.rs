@@ -66,7 +66,7 @@ rule_table! { "Every format":
     LIMIT_RATIO = "limit_ratio", Unscannable,
         "a stream unpacks to more times its size than the limit", "decompression bombs";
     LIMIT_TIME = "limit_time", Unscannable,
-        "unpacking, and judging what was unpacked or pickled, takes longer than the limit", "decompression bombs";
+        "judging the file takes longer than the limit", "files made to keep scanners busy";
 }
 
 static GROUPS: &[&RuleGroup] = &[

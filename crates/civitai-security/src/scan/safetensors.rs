@@ -331,6 +331,7 @@ impl<'h> Header<'_, '_, 'h> {
     }
 
     fn next(&mut self) -> Result<(usize, Event<'h>), Stop> {
+        self.scan.budget().step()?;
         let event = self.json.next_event().map_err(not_json)?;
         Ok(event.expect("an object or a list is open"))
     }

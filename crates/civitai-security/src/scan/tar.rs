@@ -73,7 +73,7 @@ struct Member {
 
 fn scan(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
     let (members, end) = read(scan, input)?;
-    check_names(scan, &members);
+    check_names(scan, &members)?;
     for member in &members {
         let name = String::from_utf8_lossy(&member.name);
         // A link, or a folder, has no data, whatever its size says; not all readers know that.
@@ -96,7 +96,9 @@ fn read(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(Vec<Member>, u64)
     let mut global = Records::default();
     let mut at = 0;
     let most = scan.limits().members;
+    let mut names = path::Names::default();
     while members.len() as u64 <= most {
+        scan.budget().check_time()?;
         let block = input.bytes_at(at, BLOCK_BYTES)?;
         let Some(block) = block.first_chunk::<BLOCK_BYTES>() else {
             if !block.is_empty() {
@@ -132,20 +134,16 @@ fn read(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(Vec<Member>, u64)
             _ => {
                 let taken = std::mem::take(&mut records);
                 check_records(scan, at, &header, &taken);
+                let name = taken.name().or(global.name()).unwrap_or(&header.name);
+                let link = taken.link().or(global.link()).unwrap_or(&header.link);
+                names.keep(name, at)?;
+                names.keep(link, at)?;
                 members.push(Member {
                     header: at,
                     data,
                     size,
-                    name: taken
-                        .name()
-                        .or(global.name())
-                        .unwrap_or(&header.name)
-                        .to_vec(),
-                    link: taken
-                        .link()
-                        .or(global.link())
-                        .unwrap_or(&header.link)
-                        .to_vec(),
+                    name: name.to_vec(),
+                    link: link.to_vec(),
                     kind: header.kind,
                 });
             }
@@ -189,10 +187,11 @@ fn check_records(scan: &mut Scan<'_>, at: u64, header: &Header, records: &Record
     }
 }
 
-fn check_names(scan: &mut Scan<'_>, members: &[Member]) {
+fn check_names(scan: &mut Scan<'_>, members: &[Member]) -> Result<(), Stop> {
     let mut names: HashMap<Vec<u8>, Kind> = HashMap::new();
     let mut links = HashSet::new();
     for member in members {
+        scan.budget().check_time()?;
         let name = String::from_utf8_lossy(&member.name);
         let key = path::key(&member.name);
         if let Some(rule) = path::flaw(&member.name) {
@@ -226,6 +225,7 @@ fn check_names(scan: &mut Scan<'_>, members: &[Member]) {
         scan.find(rule, member.header, detail);
         links.insert(key);
     }
+    Ok(())
 }
 
 /// Judges what follows the end: zeros up to a full record are usual, everything else is hidden.

@@ -13,6 +13,7 @@ mod rules;
 mod safetensors;
 mod template;
 mod text;
+mod time;
 
 use civitai_security::scan::{Limits, Report, Verdict, scan_bytes};
 

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, Read};
 
 use super::gzip;
 use super::unpack::{Codec, Ending, Unpack};
+use crate::scan::budget::Clock;
 
 /// What packed streams are wrapped in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub(super) enum Flaw {
     Trailing,
     /// There are more streams than anybody writes.
     Count,
+    /// To unpack them takes longer than the scan may take.
+    Time,
 }
 
 /// Reads what all the streams unpack to. Ends at the first flaw that readers do not get over.
@@ -60,6 +63,7 @@ pub(super) struct Streams<R> {
     position: u64,
     state: State,
     flaw: Option<(Flaw, u64)>,
+    clock: Option<Clock>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,7 +82,14 @@ impl<R: BufRead> Streams<R> {
             position: 0,
             state: State::Before,
             flaw: None,
+            clock: None,
         }
+    }
+
+    /// Begins no stream once this clock has run out: what unpacks to nothing never comes back to the reader.
+    pub(super) fn within(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
     }
 
     /// The first thing that was wrong, and at which byte of the file; known once all was read.
@@ -106,6 +117,8 @@ impl<R: BufRead> Streams<R> {
             self.end(Flaw::Trailing, self.position);
         } else if self.count == MOST_STREAMS {
             self.end(Flaw::Count, self.position);
+        } else if self.clock.is_some_and(Clock::has_run_out) {
+            self.end(Flaw::Time, self.position);
         } else if self.wrapper != Wrapper::Gzip || self.begin_gzip()? {
             self.current.begin(self.wrapper.codec());
             self.count += 1;

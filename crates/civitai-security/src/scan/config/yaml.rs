@@ -5,6 +5,7 @@ use granit_parser::{Event, Parser, Tag};
 use super::callable::{self, Callable};
 use super::tree::{Node, Unlisted, Watch};
 use super::{CONFIG_DEPTH, CONFIG_EXPANSION, YAML_OBJECT, YAML_TAG};
+use crate::scan::budget::Clock;
 use crate::scan::frame::Stop;
 use crate::scan::jinja;
 use crate::scan::report::Finding;
@@ -39,9 +40,12 @@ enum Anchored {
     Values(u64),
 }
 
-/// Whether a text is YAML to its end.
-pub(super) fn is_yaml(text: &str) -> bool {
-    Parser::new_from_str(text).all(|event| event.is_ok())
+/// Whether a text is YAML to its end, or for as long as there is time to look.
+pub(super) fn is_yaml(text: &str, clock: Clock) -> bool {
+    let mut events = Parser::new_from_str(text).enumerate();
+    events.all(|(number, event)| {
+        event.is_ok() && !(number.is_multiple_of(EVENTS) && clock.has_run_out())
+    }) || clock.has_run_out()
 }
 
 /// Reads all documents of a text.
@@ -53,6 +57,7 @@ pub(super) fn read(text: &str, nesting: usize, watch: &mut Watch<'_, '_>) -> Res
             offset: error.marker().byte_offset().unwrap_or_default() as u64,
             reason: error.to_string(),
         })?;
+        watch.scan.budget().step().map_err(YamlFault::Stop)?;
         let at = span.start.byte_offset().unwrap_or_default() as u64;
         if let Some(tag) = tag(&event) {
             judge_tag(watch, at, tag);
@@ -206,6 +211,8 @@ fn judge_python(watch: &mut Watch<'_, '_>, at: u64, python: &str) {
 
 /// More than the longest text that is read has without aliases.
 const VALUES: u64 = 1 << 24;
+/// Events that are read between two looks at the clock.
+const EVENTS: usize = 256;
 /// The names of callables are shorter.
 const ANCHORED_BYTES: usize = 1024;
 /// Python's tags that make plain data.

@@ -114,6 +114,7 @@ impl<'r, 'a> Reader<'r, 'a> {
         kind: u32,
         level: usize,
     ) -> Result<Value, Stop> {
+        scan.budget().step()?;
         match kind {
             UINT32 => return self.u32().map(Value::Unsigned),
             BOOL => self.bools(scan, 1)?,
@@ -136,6 +137,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     }
 
     fn array_of(&mut self, scan: &mut Scan<'_>, key: &str, level: usize) -> Result<(), Stop> {
+        scan.budget().step()?;
         let at = self.at;
         let kind = self.u32()?;
         let each = match kind {

@@ -86,7 +86,7 @@ impl<'l> Machine<'l> {
             count += 1;
             if count.is_multiple_of(SPEND_OPCODES) {
                 budget.spend_opcodes(SPEND_OPCODES)?;
-                budget.check_growth()?;
+                budget.check_time()?;
             }
             if let Some(what) = operation.odd {
                 self.tell(&rule::VALUE, operation.offset, what);
@@ -101,7 +101,7 @@ impl<'l> Machine<'l> {
             }
         };
         budget.spend_opcodes(count % SPEND_OPCODES)?;
-        budget.check_growth()?;
+        budget.check_time()?;
         if self.stack.len() > 0 {
             let detail = format!("{} are left", self.stack.len());
             self.tell(&rule::LEFTOVER, operations.position() - 1, &detail);

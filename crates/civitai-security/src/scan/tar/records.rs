@@ -9,11 +9,15 @@ pub(super) const NAME: &[u8] = b"path";
 /// The attribute that is a link's target.
 pub(super) const LINK: &[u8] = b"linkpath";
 const SIZE: &[u8] = b"size";
+const SPARSE_NAME: &[u8] = b"GNU.sparse.name";
+const KEYS: [&[u8]; 4] = [NAME, LINK, SIZE, SPARSE_NAME];
 
-/// Attributes in the order in which they stood, all repetitions kept.
+/// The attributes that change what a member is; of each the last, which is the one that counts.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    attributes: Vec<(Vec<u8>, Vec<u8>)>,
+    values: [Option<Vec<u8>>; KEYS.len()],
+    has_several: bool,
+    is_sparse: bool,
 }
 
 impl Records {
@@ -33,7 +37,7 @@ impl Records {
                 scan.find(&TAR_RECORD, at, "");
                 break;
             };
-            self.attributes.push((key.to_vec(), value.to_vec()));
+            self.note(key, value.to_vec());
             rest = following;
         }
         Ok(())
@@ -51,44 +55,45 @@ impl Records {
         let mut value = bounded(scan, input, at, size)?;
         let end = value.iter().position(|&byte| byte == 0);
         value.truncate(end.unwrap_or(value.len()));
-        self.attributes.push((key.to_vec(), value));
+        self.note(key, value);
         Ok(())
     }
 
+    fn note(&mut self, key: &[u8], value: Vec<u8>) {
+        self.is_sparse |= key.starts_with(b"GNU.sparse.");
+        let Some(place) = KEYS.iter().position(|known| *known == key) else {
+            return;
+        };
+        let differs = |before: &Vec<u8>| *before != value && key != SPARSE_NAME;
+        self.has_several |= self.values[place].as_ref().is_some_and(differs);
+        self.values[place] = Some(value);
+    }
+
     pub(super) fn name(&self) -> Option<&[u8]> {
-        self.last(b"GNU.sparse.name").or_else(|| self.last(NAME))
+        self.value(SPARSE_NAME).or_else(|| self.value(NAME))
     }
 
     pub(super) fn link(&self) -> Option<&[u8]> {
-        self.last(LINK)
+        self.value(LINK)
     }
 
     pub(super) fn size(&self) -> Option<u64> {
-        str::from_utf8(self.last(SIZE)?).ok()?.parse().ok()
+        str::from_utf8(self.value(SIZE)?).ok()?.parse().ok()
     }
 
-    /// Whether the name stands twice and differs.
+    /// Whether name, link or size stand several times and differ.
     pub(super) fn has_several_names(&self) -> bool {
-        [NAME, LINK, SIZE].iter().any(|key| {
-            let mut values = self.values(key);
-            let first = values.next();
-            values.any(|value| Some(value) != first)
-        })
+        self.has_several
     }
 
     pub(super) fn is_sparse(&self) -> bool {
-        self.attributes
-            .iter()
-            .any(|(key, _)| key.starts_with(b"GNU.sparse."))
+        self.is_sparse
     }
 
-    fn last(&self, key: &[u8]) -> Option<&[u8]> {
-        self.values(key).last()
-    }
-
-    fn values(&self, wanted: &[u8]) -> impl Iterator<Item = &[u8]> {
-        let attributes = self.attributes.iter();
-        attributes.filter_map(move |(key, value)| (key == wanted).then_some(value.as_slice()))
+    fn value(&self, wanted: &[u8]) -> Option<&[u8]> {
+        let mut known = KEYS.iter().zip(&self.values);
+        let (_, value) = known.find(|(key, _)| **key == wanted)?;
+        value.as_deref()
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) struct Archive {
     directories: Vec<(Range<u64>, usize)>,
     /// Of all directories, each in its order.
     pub(super) members: Vec<Member>,
+    names: path::Names,
 }
 
 /// A record of a directory with the header it leads to.
@@ -103,7 +104,7 @@ impl Archive {
                 .limits()
                 .members
                 .saturating_sub(self.members.len() as u64);
-            let directory = directory::read(input, place, most)?;
+            let directory = directory::read(input, place, most, &mut self.names)?;
             if !directory.is_as_claimed() {
                 let detail = format!(
                     "{} records of {}, {} bytes of {}",
@@ -114,20 +115,28 @@ impl Archive {
                 );
                 scan.find(&ZIP_END_DISAGREES, place.start, detail);
             }
-            self.read_headers(input, directory)?;
+            self.read_headers(scan, input, directory)?;
         }
         Ok(())
     }
 
-    fn read_headers(&mut self, input: &mut Input<'_>, directory: Directory) -> Result<(), Stop> {
+    fn read_headers(
+        &mut self,
+        scan: &mut Scan<'_>,
+        input: &mut Input<'_>,
+        directory: Directory,
+    ) -> Result<(), Stop> {
         let number = self.directories.len();
         self.directories.push((directory.span(), number));
         for central in directory.records {
             let at = directory.place.base.saturating_add(central.header);
+            scan.budget().check_time()?;
             let local = Local::read(input, at)?;
             let mut has_descriptor = true;
             let mut end = at;
             if let Some(local) = &local {
+                // Records can lead to one header, and headers can lie in the names of others.
+                self.names.keep(&local.entry.name, at)?;
                 end = local.data.saturating_add(central.entry.packed);
                 if local.entry.has_descriptor() || central.entry.has_descriptor() {
                     let length = descriptor(input, end, &central.entry)?;

@@ -3,7 +3,9 @@
 use std::io::{self, Seek, SeekFrom};
 use std::ops::Range;
 
+use super::super::frame::Stop;
 use super::super::input::Input;
+use super::super::path::Names;
 use super::record::{CENTRAL, Central, Claim, END, END_BYTES, End, read_at};
 
 /// Where a directory is, in the eyes of one kind of reader.
@@ -104,7 +106,12 @@ fn begins_directory(input: &mut Input<'_>, place: &Place) -> io::Result<bool> {
 
 /// Reads a directory as far as there are records, at most `most` of them: neither the count nor the
 /// length that the end claims is the word of all readers.
-pub(super) fn read(input: &mut Input<'_>, place: Place, most: u64) -> io::Result<Directory> {
+pub(super) fn read(
+    input: &mut Input<'_>,
+    place: Place,
+    most: u64,
+    names: &mut Names,
+) -> Result<Directory, Stop> {
     let mut records = Vec::new();
     let mut end = place.start;
     let mut buffered = io::BufReader::with_capacity(DIRECTORY_BUFFER_BYTES, input);
@@ -115,6 +122,7 @@ pub(super) fn read(input: &mut Input<'_>, place: Place, most: u64) -> io::Result
         };
         buffered.seek_relative(record.comment.cast_signed())?;
         end = record.end;
+        names.keep(&record.entry.name, record.at)?;
         records.push(record);
     }
     Ok(Directory {

@@ -161,6 +161,7 @@ pub(super) fn judge(
         }
     }
     for member in &archive.members {
+        scan.budget().step()?;
         if let Some(link) = path::link_on_way(&member.central.entry.name, &links) {
             let detail = format!(
                 "{} through {}",

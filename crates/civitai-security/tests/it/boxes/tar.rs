@@ -178,3 +178,12 @@ fn data_that_only_some_readers_skip_is_judged() {
         "tar_records_disagree",
     );
 }
+
+/// One record can name all members that follow it.
+#[test]
+fn a_name_for_all_members_is_not_kept_for_each() {
+    let long = record("path", &"n".repeat(1 << 19));
+    let mut members = vec![member(b'g', "g", "", long.as_bytes())];
+    members.resize(200, file("a.npy", b""));
+    assert_finds(&tar(&members), "path_limit");
+}

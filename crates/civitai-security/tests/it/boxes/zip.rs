@@ -420,3 +420,20 @@ fn a_member_may_claim_to_end_behind_all_bytes() {
     bytes[18..26].fill(0xff);
     assert_finds(&bytes, "zip_end_missing");
 }
+
+/// A thousand records of a few bytes lead to one header with a name of 64 KiB, which each of them would have kept.
+#[test]
+fn names_that_many_members_share_are_not_kept_for_each() {
+    let long = Member {
+        local_name: Some(vec![b'n'; 0xffff]),
+        ..Member::stored("a.npy", &array())
+    };
+    let mut bytes = super::archive::local(&long);
+    let directory = bytes.len();
+    for _ in 0..1100 {
+        bytes.extend(super::archive::central(&long, 0));
+    }
+    let length = bytes.len() - directory;
+    bytes.extend(super::archive::end_record(1100, length, directory, b""));
+    assert_finds(&bytes, "path_limit");
+}

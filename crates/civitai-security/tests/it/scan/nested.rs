@@ -4,7 +4,7 @@ use super::assert_clean;
 use super::safetensors::file;
 
 /// A zip of one stored member.
-fn zip(name: &str, content: &[u8]) -> Vec<u8> {
+pub(super) fn zip(name: &str, content: &[u8]) -> Vec<u8> {
     let mut crc = flate2::Crc::new();
     crc.update(content);
     let size = u32::try_from(content.len()).expect("small").to_le_bytes();
@@ -46,7 +46,7 @@ fn zip(name: &str, content: &[u8]) -> Vec<u8> {
 }
 
 /// A tar of plain files.
-fn tar(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+pub(super) fn tar(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut tar = Vec::new();
     for (name, content) in members {
         let mut header = vec![0; 512];

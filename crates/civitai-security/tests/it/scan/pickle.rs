@@ -319,7 +319,7 @@ fn what_is_shared_is_counted_as_often_as_it_is_reached() {
 #[test]
 fn limits_end_in_unscannable() {
     let mut limits = Limits::default();
-    limits.growth = Duration::ZERO;
+    limits.time = Duration::ZERO;
     let report = scan_bytes("a.pkl", b"\x80\x02N.", &limits);
     assert_eq!(report.findings[0].rule.id, "limit_time", "{report:#?}");
     let mut limits = Limits::default();
