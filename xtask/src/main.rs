@@ -1,7 +1,8 @@
 //! `cargo xtask`: everything that a person or a machine runs to build trust in the project.
 //!
 //! `test` runs everything that proves it, `lint` everything that keeps it readable, `bench` measures, `soak` wears out, `crash`
-//! strikes, `wheel` makes the Python package. They go on after a failure, repeat at the end what each runner said last, and name what was left out and why.
+//! strikes, `fuzz` lies, `wheel` makes the Python package. They go on after a failure, repeat at the end what each runner said
+//! last, and name what was left out and why.
 
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod crash;
+mod fuzz;
 mod ledger;
 mod lint;
 mod python;
@@ -38,6 +40,13 @@ enum Task {
     /// Kills, disk errors and power cuts: proves that no byte is lost or faked
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     Crash(crash::CrashArgs),
+    /// Hostile input for every parser of bytes from outside; see docs/fuzzing.md
+    #[command(disable_help_flag = true)]
+    Fuzz {
+        /// Which parsers, for how long, from which seed; --help lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Formatting, lints, documentation, licences: all without a warning
     Lint,
     /// Mixed load over every fault, and servers made of malice; see docs/soak.md
@@ -57,6 +66,7 @@ fn main() -> Result<ExitCode> {
         Task::Bench { arguments } => bench::run(&arguments)?,
         #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
         Task::Crash(args) => crash::run(&args)?,
+        Task::Fuzz { arguments } => fuzz::run(&arguments)?,
         Task::Lint => lint::run()?,
         Task::Soak { arguments } => soak::run(&arguments)?,
         Task::Test => test::run()?,

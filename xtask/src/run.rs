@@ -161,11 +161,12 @@ fn pass_on(from: impl Read, mut to: impl Write) -> io::Result<Vec<String>> {
     Ok(closing)
 }
 
-/// The soak ends with a line that says so; `cargo nextest` ends with an indented line that begins with `Summary`, `cargo test` each binary with
+/// The soak and the fuzzer end with a line that says so; `cargo nextest` ends with an indented line that begins with `Summary`, `cargo test` each binary with
 /// `test result:` at the margin. What nextest shows of a failed test's own runner is indented.
 fn is_closing(line: &str) -> bool {
     line.trim_start().starts_with("Summary [")
         || line.starts_with("soak: ")
+        || line.starts_with("fuzz: ")
         || (line.starts_with("test result:") && !line.contains(" 0 passed; 0 failed;"))
         || is_closing_of_python(line)
 }

@@ -45,6 +45,7 @@ pub(crate) fn run() -> Result<Report> {
     )?;
     crate::wheel::short(&mut report)?;
     crate::soak::short(&mut report)?;
+    crate::fuzz::short(&mut report)?;
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     report.step("crashes, the short form", &mut crate::crash::short()?)?;
     #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]

@@ -1,12 +1,17 @@
-//! The parts that run for every batch or every tick, for the benchmarks. Not part of the API: it changes without notice.
+//! The parts that run for every batch or every tick, for the benchmarks, and what is read of strangers, for fuzzing. Not part
+//! of the API: it changes without notice.
 
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderValue};
+
 use crate::error::Error;
 use crate::journal::{Journal, Record};
 use crate::ranges::RangeSet;
+use crate::response::{self, Answer, BadRange, Refusal};
 use crate::tuning::{Control, Measure, Mode};
 
 /// The record of what was written: the journal on the disk, the ranges in memory.
@@ -35,6 +40,30 @@ impl Map {
         self.written.insert(range);
         Ok(())
     }
+}
+
+/// Judges the head of an answer to a request for `asked` whose `Content-Range` headers are these; gives the bytes that
+/// follow and the length of the whole.
+pub fn partial(values: &[&[u8]], asked: Range<u64>) -> Result<(Range<u64>, u64), BadRange> {
+    let mut headers = HeaderMap::new();
+    for value in values {
+        let value = HeaderValue::from_bytes(value).map_err(|_| BadRange::Unreadable)?;
+        headers.append(CONTENT_RANGE, value);
+    }
+    // The same header tells the length where nothing is left to send.
+    for status in [
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        StatusCode::PARTIAL_CONTENT,
+    ] {
+        match response::judge(status, &headers, Some(&asked), Path::new("model")) {
+            Ok(Answer::Partial { range, size }) => return Ok((range, size)),
+            Err(Refusal::BadRange(problem)) if status == StatusCode::PARTIAL_CONTENT => {
+                return Err(problem);
+            }
+            _ => {}
+        }
+    }
+    Err(BadRange::Unreadable)
 }
 
 /// The controller of a transfer's connections on a link of 1 GB/s.
