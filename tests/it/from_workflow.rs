@@ -198,6 +198,14 @@ fn what_a_workflow_uses_is_added_to_the_project() {
         .exits(0);
     let again = fs_err::read_to_string(user.path("civitai.toml")).unwrap_or_default();
     assert_eq!(manifest, again);
+    // Nor is what the project wants elsewhere.
+    user.run(&["add", "1001@10010", "--path", "own/name.safetensors"])
+        .exits(0);
+    let mine = fs_err::read_to_string(user.path("civitai.toml")).unwrap_or_default();
+    user.run(&["from-workflow", "--add", "workflow.json"])
+        .exits(0);
+    let again = fs_err::read_to_string(user.path("civitai.toml")).unwrap_or_default();
+    assert_eq!(mine, again);
 }
 
 #[test]

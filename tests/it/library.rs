@@ -50,6 +50,51 @@ fn what_is_moved_renamed_and_removed_comes_back_as_it_was() {
 }
 
 #[test]
+fn the_trash_is_shown_and_emptied_when_that_is_asked_for() {
+    let site = Site::start();
+    let user = owner(&site);
+    let words = [
+        "library",
+        "remove",
+        "loras/watercolour_fields.safetensors",
+        "--json",
+    ];
+    let id = user.run(&words).exits(0).line("operation")["id"].clone();
+    let trashed = user.path(&format!("models/.trash/{id}"));
+    // What was taken away on purpose is not missed.
+    user.run(&["library", "verify"]).exits(0);
+    user.run(&["library", "verify", "--deep"]).exits(0);
+    user.run(&["library", "repair"]).exits(0);
+    let plan = user
+        .run(&["library", "empty-trash", "--dry-run", "--json"])
+        .exits(0);
+    assert_eq!(plan.line("trash")["verb"], "remove");
+    assert_eq!(plan.line("trash")["status"], "planned");
+    let shown = user.run(&["library", "empty-trash", "--dry-run"]).exits(0);
+    assert!(
+        shown.stdout.contains("remove") && trashed.is_dir(),
+        "{shown:#?}"
+    );
+    let young = ["library", "empty-trash", "--older-than", "1d", "--json"];
+    assert_eq!(user.run(&young).exits(0).line("summary")["count"], 0);
+    assert!(trashed.is_dir());
+    user.run(&["library", "empty-trash", "77"]).exits(4);
+    user.run(&["library", "empty-trash", "--older-than", "soon"])
+        .exits(2);
+
+    let done = user.run(&["library", "empty-trash", "--json"]).exits(0);
+    assert_eq!(done.line("trash")["id"], id);
+    assert!(!user.path("models/.trash").exists());
+    let gone = user.run(&["library", "undo", &id.to_string()]).exits(2);
+    assert!(gone.stderr.contains("final"), "{gone:#?}");
+    user.run(&["library", "empty-trash"]).exits(0);
+    user.run(&["library", "check-db"]).exits(0);
+    user.run(&["get", "1001"]).exits(0);
+    fs_err::remove_file(user.path(MODEL)).expect("it is there");
+    user.run(&["library", "verify"]).exits(4);
+}
+
+#[test]
 fn damage_is_found_and_only_that_is_fetched_again() {
     let site = Site::start();
     let user = owner(&site);

@@ -143,6 +143,17 @@ fn what_leaves_the_lock_goes_to_the_trash_and_what_moves_is_moved() {
     user.run(&["sync"]).exits(0);
     assert!(!placed.exists() && user.path("models/loras/own/name.safetensors").is_file());
     assert_eq!(site.sim.log().summary().storage_bytes, before);
+    let listed = user.run(&["library", "list", "--json"]).exits(0).lines();
+    let paths: Vec<_> = listed
+        .iter()
+        .filter_map(|line| line["path"].as_str())
+        .collect();
+    assert!(paths.contains(&"loras/own/name.safetensors"), "{paths:?}");
+    assert!(
+        !paths.contains(&"loras/watercolour_fields.safetensors"),
+        "{paths:?}"
+    );
+    user.run(&["library", "verify"]).exits(0);
 
     user.run(&["remove", "1001"]).exits(0);
     let plan = user.run(&["sync", "--check", "--json"]).exits(9);
@@ -367,10 +378,20 @@ fn a_bill_of_materials_is_valid() {
     let site = Site::start();
     let user = project(&site);
     user.run(&["add", "1001", "1002", "1004"]).exits(0);
+    // The same file in two places.
+    user.run(&["add", "1001@10010", "--path", "own/name.safetensors"])
+        .exits(0);
     let bom = user
         .run(&["export", "--format", "cyclonedx"])
         .exits(0)
         .stdout;
+    let parsed: serde_json::Value = serde_json::from_str(&bom).expect("it is JSON");
+    let components = parsed["components"].as_array().expect("a list");
+    let names: std::collections::BTreeSet<_> = components
+        .iter()
+        .map(|one| one["bom-ref"].as_str())
+        .collect();
+    assert_eq!(names.len(), components.len(), "{bom}");
     user.write("bom.json", bom);
     let python = std::env::var("CIVITAI_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let needed = "import cyclonedx.validation.json, jsonschema";

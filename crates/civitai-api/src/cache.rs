@@ -32,11 +32,19 @@ pub struct Cache(Arc<Shared>);
 struct Shared {
     memory: Mutex<Memory>,
     disk: Option<Arc<Disk>>,
+    past: Past,
     /// Who is asking for what right now.
     flights: Mutex<HashMap<String, Weak<Flight>>>,
     from_memory: AtomicU64,
     from_disk: AtomicU64,
     asked: AtomicU64,
+}
+
+/// What answers of earlier runs are worth.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Past {
+    Believed,
+    PassedOver,
 }
 
 type Flight = tokio::sync::Mutex<()>;
@@ -75,20 +83,26 @@ enum Kept {
 impl Cache {
     /// Keeps answers in memory, for as long as the process lives.
     pub fn in_memory() -> Self {
-        Self::with(None)
+        Self::with(None, Past::Believed)
     }
 
     /// Keeps answers in memory and in `cache.db` in `directory`, which is created where it is not there. Blocks.
     ///
     /// A `cache.db` that is damaged or of another version is an error and stays as it is.
     pub fn open(directory: &Path) -> Result<Self, CacheError> {
-        Disk::open(directory).map(|disk| Self::with(Some(Arc::new(disk))))
+        Disk::open(directory).map(|disk| Self::with(Some(Arc::new(disk)), Past::Believed))
     }
 
-    fn with(disk: Option<Arc<Disk>>) -> Self {
+    /// Does the same, and has everything asked for anew that an earlier run has kept: what comes takes its place.
+    pub fn renew(directory: &Path) -> Result<Self, CacheError> {
+        Disk::open(directory).map(|disk| Self::with(Some(Arc::new(disk)), Past::PassedOver))
+    }
+
+    fn with(disk: Option<Arc<Disk>>, past: Past) -> Self {
         Self(Arc::new(Shared {
             memory: Mutex::default(),
             disk,
+            past,
             flights: Mutex::default(),
             from_memory: AtomicU64::new(0),
             from_disk: AtomicU64::new(0),
@@ -159,7 +173,8 @@ impl Cache {
             self.0.from_memory.fetch_add(1, Ordering::Relaxed);
             return Some(kept);
         }
-        let disk = Arc::clone(self.0.disk.as_ref()?);
+        let disk = self.0.disk.as_ref();
+        let disk = Arc::clone(disk.filter(|_| self.0.past == Past::Believed)?);
         let wanted = key.to_owned();
         let found = tokio::task::spawn_blocking(move || disk.find(&wanted, now));
         let (kept, expires) = found.await.ok().flatten()?;
@@ -338,6 +353,25 @@ mod tests {
             assert_eq!(tally.from_memory + tally.from_disk + tally.asked, 4);
         }
         assert_eq!(asked.into_inner(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_an_earlier_run_has_kept_is_asked_for_once_more_and_replaced() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let read = |body: &Bytes| Some(body.clone());
+        let say = async |cache: Cache, word: &'static [u8]| {
+            let word = Bytes::from_static(word);
+            let ask = std::future::ready(Ok((word.clone(), word)));
+            let answer = cache.answer("word".to_owned(), read, ask).await;
+            answer.expect("there")
+        };
+        let open = || Cache::open(dir.path()).expect("opens");
+        assert_eq!(say(open(), b"old").await, "old");
+        assert_eq!(say(open(), b"new").await, "old");
+        let renewed = Cache::renew(dir.path()).expect("opens");
+        assert_eq!(say(renewed.clone(), b"new").await, "new");
+        assert_eq!(say(renewed, b"newer").await, "new", "one run asks once");
+        assert_eq!(say(open(), b"newer").await, "new");
     }
 
     #[tokio::test]

@@ -442,6 +442,16 @@ pub(crate) struct InfoArgs {
     /// Link, id, URN or hash of a model or version
     #[arg(value_name = "LINK")]
     pub(crate) link: String,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
+}
+
+/// What earlier answers of the site are worth.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Asking {
+    /// Ask anew what was asked in the last quarter of an hour
+    #[arg(long)]
+    pub(crate) refresh: bool,
 }
 
 #[derive(Args, Debug)]
@@ -499,6 +509,8 @@ pub(crate) struct SearchArgs {
     /// Print every model there is
     #[arg(long)]
     pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
 }
 
 #[derive(Args, Debug)]
@@ -534,6 +546,8 @@ pub(crate) struct ResolveArgs {
     /// Ask the site what an id or a hash belongs to
     #[arg(long)]
     pub(crate) online: bool,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
 }
 
 #[derive(Args, Debug, Default)]

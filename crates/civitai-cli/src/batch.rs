@@ -3,6 +3,7 @@
 mod description;
 mod record;
 mod report;
+mod reuse;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -14,13 +15,16 @@ use civitai_download::{
     Storage, Target, Transfer, Turn, Unproved, UrlSource, Wait,
 };
 use civitai_library::catalogue::Recorder;
+use civitai_library::layout::Subject;
 use civitai_library::licence::Facts;
+use civitai_library::reuse::Holdings;
 use civitai_security::FileName;
 use futures::stream::{self, Stream, StreamExt as _};
 
 use self::description::{Gallery, Knowledge};
 use self::record::Records;
 use self::report::{FileLine, Report};
+use self::reuse::Placed;
 use crate::commands::library;
 use crate::exit::Kind;
 use crate::failure::Failure;
@@ -62,6 +66,10 @@ pub(crate) struct Wanted {
     pub(crate) terms: Option<Facts>,
     /// What the site's own scanners said of it.
     pub(crate) site_scan: Option<SiteScan>,
+    /// What it is, where only its header tells in which folder it belongs.
+    pub(crate) undecided: Option<Box<Subject>>,
+    /// Whether it may share its bytes with another file of the library.
+    pub(crate) shares: bool,
 }
 
 /// A file that goes to its own name or nowhere.
@@ -124,6 +132,7 @@ pub(crate) struct Batch<'a> {
     guard: Safeguard,
     judge: Option<Judge>,
     records: Records,
+    holdings: Option<Arc<Holdings>>,
     gallery: Gallery,
 }
 
@@ -145,6 +154,7 @@ impl<'a> Batch<'a> {
             guard: Safeguard::new(session),
             judge: None,
             records: Records::default(),
+            holdings: None,
             gallery: Gallery::default(),
         }
     }
@@ -165,6 +175,12 @@ impl<'a> Batch<'a> {
     /// Has the catalogue remember what becomes of each file of the site.
     pub(crate) fn recording(mut self, recorder: Option<Arc<Recorder>>) -> Self {
         self.records = Records(recorder);
+        self
+    }
+
+    /// Has contents linked that are in a library already.
+    pub(crate) fn reusing(mut self, holdings: Option<Arc<Holdings>>) -> Self {
+        self.holdings = holdings;
         self
     }
 
@@ -207,10 +223,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Looks where files can go.
-    async fn place(
-        &self,
-        claimed: Vec<Result<(Wanted, Claim), Unfound>>,
-    ) -> Vec<Result<(Wanted, Found), Unfound>> {
+    async fn place(&self, claimed: Vec<Result<(Wanted, Claim), Unfound>>) -> Vec<Placed> {
         let transfers = claimed.iter().map(|claimed| match claimed {
             Ok((wanted, Claim::Ours)) => {
                 Some(self.transfer(wanted, &wanted.path(&wanted.name), Way::Fast))
@@ -228,12 +241,12 @@ impl<'a> Batch<'a> {
                 Err(unfound) => Err(unfound),
             });
         }
-        placed
+        self.held(placed).await
     }
 
     /// Says where a file goes. Nothing is left to do for what is there, fails, or is only planned.
-    async fn plan(&self, placed: Result<(Wanted, Found), Unfound>) -> Option<Planned> {
-        let (wanted, found) = match placed {
+    async fn plan(&self, placed: Placed) -> Option<Planned> {
+        let (wanted, found, held) = match placed {
             Ok(placed) => placed,
             Err(unfound) => {
                 self.report.unfound(&unfound);
@@ -242,7 +255,11 @@ impl<'a> Batch<'a> {
         };
         match found {
             Ok(Some((path, standing))) => {
-                let action = Action::of(&standing);
+                let action = if held.is_empty() {
+                    Action::of(&standing)
+                } else {
+                    Action::Link
+                };
                 self.report
                     .planned(&wanted, &path, action, self.rules.dry_run);
                 match standing {
@@ -255,7 +272,7 @@ impl<'a> Batch<'a> {
                         self.illustrate(&wanted, &path).await;
                         None
                     }
-                    _ => Some(Planned { wanted, path }),
+                    _ => Some(Planned { wanted, path, held }),
                 }
             }
             Ok(None) => {
@@ -331,7 +348,7 @@ impl<'a> Batch<'a> {
 
     async fn fetch(&self, planned: Planned, place: Place) {
         let turn = place.turn().await;
-        let Planned { wanted, path } = planned;
+        let Planned { wanted, path, held } = planned;
         let stopped = self.session.cancel.is_cancelled();
         let stopped = stopped.then(Failure::interrupted);
         let foreseen = self
@@ -342,6 +359,13 @@ impl<'a> Batch<'a> {
         if let Some(failure) = stopped.or_else(|| self.report.why_not()).or(foreseen) {
             self.report
                 .file(&FileLine::failed(&wanted, &path, 0, failure));
+            return;
+        }
+        if let Some(line) = self.link(&wanted, &path, held).await {
+            self.report.file(&line);
+            if line.failure().is_none() {
+                self.illustrate(&wanted, &path).await;
+            }
             return;
         }
         let name = path
@@ -502,6 +526,8 @@ impl<'a> Batch<'a> {
 struct Planned {
     wanted: Wanted,
     path: PathBuf,
+    /// Where its content is already.
+    held: Vec<PathBuf>,
 }
 
 /// Where a file goes and what is there; nothing for one that another item of this run has led to already.

@@ -1,6 +1,6 @@
 //! The judge of a run, as its settings want it, and what it says in the user's terms.
 
-use civitai_library::judge::{ClamAv, SiteDanger};
+use civitai_library::judge::{ClamAv, HeldUnsafe, SiteDanger};
 use serde_json::{Value, json};
 
 use crate::exit::Kind;
@@ -29,6 +29,13 @@ pub(crate) fn refused(danger: SiteDanger) -> Failure {
     let said = Message::Guard(Guard::SiteSaysDanger {
         message: danger.message,
     });
+    Failure::new(Kind::UnsafeContent, said).with_hint(Hint::Guard(Guard::AcceptUnsafe))
+}
+
+/// Why a file of the library gets no second place.
+pub(crate) fn held(error: HeldUnsafe) -> Failure {
+    let HeldUnsafe { path, reason } = error;
+    let said = Message::Guard(Guard::HeldUnsafe { path, reason });
     Failure::new(Kind::UnsafeContent, said).with_hint(Hint::Guard(Guard::AcceptUnsafe))
 }
 

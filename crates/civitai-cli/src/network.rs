@@ -12,6 +12,7 @@ use fs_err as fs;
 use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy};
 use url::Url;
 
+use crate::args::Asking;
 use crate::exit::Kind;
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -71,14 +72,20 @@ fn site_as(session: &Session, retry: RetryPolicy) -> Result<Client, Failure> {
 }
 
 /// The client for looking around: what was asked in the last quarter of an hour, by this run or another, is not asked
-/// again. What is fetched or written down is always asked for anew, by [`site`].
-pub(crate) fn browsing(session: &Session) -> Result<Client, Failure> {
+/// again unless the user wants that. What is fetched or written down is always asked for anew, by [`site`].
+pub(crate) fn browsing(session: &Session, asking: Asking) -> Result<Client, Failure> {
     let found = usable_token(&session.settings, &session.printer)?;
     let mut client = site_builder(&session.settings, found.map(|found| found.token))?;
     if let Some(monitor) = &session.monitor {
         client = client.observe(monitor.observer());
     }
-    match Cache::open(&session.settings.data_dir) {
+    let directory = &session.settings.data_dir;
+    let cache = if asking.refresh {
+        Cache::renew(directory)
+    } else {
+        Cache::open(directory)
+    };
+    match cache {
         Ok(cache) => client = client.cache(cache),
         // Whoever cannot keep answers can still ask.
         Err(error) => session.printer.warn(&Message::Library(Library::NoCache {

@@ -91,16 +91,6 @@ impl Key {
     }
 }
 
-/// Reads a time that stands in the value of the flag `--if-older`.
-pub(crate) fn period(text: &str) -> Result<Duration, Failure> {
-    value::duration(text).map_err(|problem| {
-        Failure::usage(Message::BadSetting {
-            place: "--if-older".to_owned(),
-            problem,
-        })
-    })
-}
-
 /// The failure for a flag's value that is none of the few there are.
 pub(crate) fn not_one_of(flag: &str, text: &str, known: &'static [&'static str]) -> Failure {
     Failure::usage(Message::BadSetting {

@@ -291,6 +291,7 @@ pub(crate) enum Message {
     Sum {
         fetched: usize,
         skipped: usize,
+        linked: usize,
         failed: usize,
         interrupted: usize,
         planned: usize,
@@ -500,6 +501,12 @@ fn paths(paths: &[PathBuf], separator: &str) -> String {
 /// A size for people.
 pub(crate) fn size(bytes: u64) -> String {
     ByteSize::b(bytes).display().iec().to_string()
+}
+
+/// A moment to the second, in universal time.
+pub(crate) fn instant(moment: std::time::SystemTime) -> String {
+    let moment = jiff::Timestamp::try_from(moment).unwrap_or_default();
+    moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// The candidate most like `word`, if any is like it at all.

@@ -341,6 +341,11 @@ pub(crate) fn same_error(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), error.to_string())
 }
 
+/// What a refusal of the disk is called in the JSON lines of the command line: `no_space` or `io`.
+pub fn code_of(error: &io::Error) -> &'static str {
+    if is_full(error) { "no_space" } else { "io" }
+}
+
 /// Volume full or quota used up.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(

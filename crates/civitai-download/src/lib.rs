@@ -12,6 +12,7 @@
 //!
 //! What happens on the way is told as [`Event`]s. Nothing here prints, reads the environment or outlives the call.
 
+pub mod database;
 pub mod digest;
 pub mod disk;
 pub mod error;

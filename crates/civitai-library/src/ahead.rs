@@ -1,11 +1,16 @@
 //! What a file of the site is, told by its header before the rest of it is fetched: some places depend on it.
 
 use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use civitai_api::ModelType;
-use civitai_download::{Error, Mend, Taken};
+use civitai_download::lease::source_fn;
+use civitai_download::{Error, Lease, Mend, Taken, UrlSource};
+use civitai_security::FileName;
 use tokio_util::sync::CancellationToken;
 
+use crate::blocking;
 use crate::identify::{Header, Learned, READ_BUDGET, identify_header};
 
 /// Asks for the header of a safetensors file of so many bytes and says what it is; nothing where that is no such file or
@@ -48,6 +53,43 @@ async fn fetch(
     })
     .await?;
     Ok(came)
+}
+
+/// The place of two at which something stands already, whole or in part: nobody need ask where the file belongs then.
+pub async fn standing(places: [(PathBuf, FileName); 2]) -> Option<(PathBuf, FileName)> {
+    blocking(move || {
+        places.into_iter().find(|(directory, name)| {
+            let file = directory.join(name.as_str());
+            let part = directory.join(format!("{name}.part"));
+            file.symlink_metadata().is_ok() || part.symlink_metadata().is_ok()
+        })
+    })
+    .await
+}
+
+/// A source that keeps what it gives for the next one to give first: an address serves both.
+pub fn once(source: Arc<dyn UrlSource>) -> (Arc<dyn UrlSource>, Arc<dyn UrlSource>) {
+    let kept: Arc<Mutex<Option<Lease>>> = Arc::default();
+    let (keeps, asked) = (Arc::clone(&kept), Arc::clone(&source));
+    let asking = source_fn(move || {
+        let (keeps, source) = (Arc::clone(&keeps), Arc::clone(&asked));
+        async move {
+            let lease = source.lease().await?;
+            *keeps.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.clone());
+            Ok(lease)
+        }
+    });
+    let left = source_fn(move || {
+        let (kept, source) = (Arc::clone(&kept), Arc::clone(&source));
+        async move {
+            let first = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match first {
+                Some(lease) => Ok(lease),
+                None => source.lease().await,
+            }
+        }
+    });
+    (Arc::new(asking), Arc::new(left))
 }
 
 /// As much as most headers have: they name each tensor in some hundred bytes.

@@ -73,7 +73,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Catalogue(error) => error.code(),
-            Self::Io(_) => "io",
+            Self::Io(error) => disk::code_of(error),
             Self::NoBackup { .. } => "not_found",
             Self::Unsound { .. } => "integrity",
         }

@@ -10,6 +10,7 @@ use std::io::{self, BufRead, Read as _, Write};
 use std::path::Path;
 
 use civitai_api::{FileId, ModelId};
+use civitai_download::disk;
 use rusqlite::types::{Value as Sql, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 use serde::{Deserialize, Serialize};
@@ -49,7 +50,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Catalogue(error) => error.code(),
-            Self::Io(_) => "io",
+            Self::Io(error) => disk::code_of(error),
             Self::Line { .. } | Self::Unsound { .. } => "usage",
         }
     }

@@ -318,7 +318,7 @@ impl Finder {
         if places[0] == places[1] {
             return wanted;
         }
-        let place = match ahead::standing(places).await {
+        let place = match crate::ahead::standing(places).await {
             Some(place) => Some(place),
             None => match &self.ahead {
                 Some(ahead) => ahead.kind(&mut wanted).await.map(as_is),

@@ -1,8 +1,9 @@
 //! Changes of a library that are planned, shown, applied and undone.
 //!
 //! A [`Plan`] is a list of [`Step`]s, made by looking and changing nothing.
-//! [`Library::apply`](crate::Library::apply) writes it into the journal (`catalogue.db`), carries it out and marks it as done. Nothing is deleted: what goes, goes to `.trash/ID/` below the
-//! root, on the volume it is on. A plan that was cut short, by a failure or a kill, is taken back: the failing process does
+//! [`Library::apply`](crate::Library::apply) writes it into the journal (`catalogue.db`), carries it out and marks it as done.
+//! Nothing is deleted: what goes, goes to `.trash/ID/` below the root, on the volume it is on, until somebody
+//! [empties](crate::Library::empty_trash) that. A plan that was cut short, by a failure or a kill, is taken back: the failing process does
 //! that itself, after a kill the next operation does it first. [An undo](crate::Library::plan_undo) is an operation like
 //! the others, with the steps turned round.
 //!
@@ -10,6 +11,8 @@
 
 use std::io;
 use std::path::PathBuf;
+
+use civitai_download::disk;
 
 use crate::catalogue;
 use crate::catalogue::word::words;
@@ -24,6 +27,7 @@ mod moving;
 mod orphans;
 mod step;
 mod translate;
+mod trash;
 
 pub use duplicates::{Duplicate, Duplicates, Same};
 pub use journal::{Done, State};
@@ -31,6 +35,7 @@ pub use moving::{Company, Destination, Placement};
 pub use orphans::{Orphan, OrphanKind};
 pub use step::{Plan, Step};
 pub use translate::{Translation, Unwritten};
+pub use trash::Trashed;
 
 words! {
     /// What an operation is for.
@@ -96,6 +101,12 @@ pub enum Error {
         /// What was asked for.
         path: PathBuf,
     },
+    /// Nothing of an operation is in the trash.
+    #[error("nothing of operation {id} is in the trash")]
+    NoTrash {
+        /// What was asked for.
+        id: u64,
+    },
     /// There is nothing to undo, or not any more.
     #[error("operation {id} cannot be undone: it is {state}")]
     NotUndoable {
@@ -151,15 +162,12 @@ impl Error {
             | Self::Outside { .. }
             | Self::Path(_)
             | Self::Taken { .. } => "usage",
-            Self::Missing { .. } | Self::Unknown { .. } => "not_found",
+            Self::Missing { .. } | Self::NoTrash { .. } | Self::Unknown { .. } => "not_found",
             Self::Changed { .. } | Self::Sidecar(_) => "io",
             Self::Io(source)
             | Self::Stuck { source, .. }
             | Self::Link(LinkError::Io(source) | LinkError::OnlyCopy { source, .. }) => {
-                match source.kind() {
-                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "no_space",
-                    _ => "io",
-                }
+                disk::code_of(source)
             }
         }
     }

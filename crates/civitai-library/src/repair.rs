@@ -17,7 +17,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use civitai_download::{Mend, Taken};
+use civitai_download::{Mend, Taken, disk};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalogue::{self, Entry, Stamp};
@@ -105,8 +105,7 @@ impl Error {
         match self {
             Self::Catalogue(error) => error.code(),
             Self::Download(error) => error.code(),
-            Self::Io(error) if error.kind() == io::ErrorKind::StorageFull => "no_space",
-            Self::Io(_) => "io",
+            Self::Io(error) => disk::code_of(error),
             Self::NoSource { .. } => "integrity",
             Self::Stopped => "interrupted",
         }

@@ -242,6 +242,7 @@ mod tests {
             },
             added: SystemTime::UNIX_EPOCH,
             missing: None,
+            is_removed: false,
             digests: Some(digests),
             matched: Some(Match {
                 origin: Origin {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::operation::{
-    DuplicatesArgs, MoveArgs, OrphansArgs, RemoveArgs, RenameArgs, SidecarsArgs, TreeArgs, UndoArgs,
+    DuplicatesArgs, EmptyTrashArgs, MoveArgs, OrphansArgs, RemoveArgs, RenameArgs, SidecarsArgs,
+    TreeArgs, UndoArgs,
 };
 
 #[derive(Args, Debug)]
@@ -26,6 +27,8 @@ pub(crate) enum LibraryAction {
     Import(ImportArgs),
     /// Find files that hold the same
     Duplicates(DuplicatesArgs),
+    /// Delete for good what is in the trash
+    EmptyTrash(EmptyTrashArgs),
     /// List the files of the library
     List(ListArgs),
     /// Move models with the files beside them

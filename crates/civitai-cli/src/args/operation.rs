@@ -14,6 +14,18 @@ pub(crate) struct DuplicatesArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct EmptyTrashArgs {
+    /// Numbers of operations [default: everything in the trash]
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<u64>,
+    /// Only what was put there longer ago than this, like 30d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older_than: Option<String>,
+    #[command(flatten)]
+    pub(crate) show: Show,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct MoveArgs {
     /// Models and folders; without --to the last of several is where the others go
     #[arg(value_name = "PATH", required_unless_present = "all")]

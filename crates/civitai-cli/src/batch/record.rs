@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use civitai_api::{FileId, ModelId, VersionId};
+use civitai_download::digest::Digests;
 use civitai_download::{Fetched, Transfer};
-use civitai_library::catalogue::{Attempt, Origin, Recorder, Trouble};
+use civitai_library::catalogue::{self, Attempt, Origin, Recorder, Trouble};
 
 use super::Wanted;
 use super::report::FileLine;
@@ -45,6 +46,18 @@ impl Records {
         }
     }
 
+    /// Records a file that shares its bytes with another one. Blocks until that is durable.
+    pub(super) fn linked(
+        &self,
+        attempt: Option<Attempt>,
+        digests: &Digests,
+    ) -> Result<(), catalogue::Error> {
+        match (&self.0, attempt) {
+            (Some(recorder), Some(attempt)) => recorder.record(attempt, digests.clone()),
+            _ => Ok(()),
+        }
+    }
+
     /// Tells of a file that could not be had. That the user stopped is no failure of the file.
     pub(super) fn ended(&self, wanted: &Wanted, path: &Path, line: &FileLine) {
         if let (Some(recorder), Some(origin), Some(failure)) =
@@ -69,6 +82,11 @@ impl Records {
             printer.fail(&library::failure(&error));
         }
     }
+}
+
+/// An attempt at a file of the site; nothing for a file from elsewhere.
+pub(super) fn attempt_at(wanted: &Wanted, path: &Path) -> Option<Attempt> {
+    origin(wanted).map(|origin| attempt(origin, wanted, path))
 }
 
 fn attempt(origin: Origin, wanted: &Wanted, path: &Path) -> Attempt {

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use civitai_download::jobs::Outcome;
 use civitai_download::{Error, ErrorKind, Fetched, How, Standing, Verified};
+use civitai_library::link;
+use civitai_library::reuse::Reused;
 use civitai_security::scan::Verdict;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,7 +19,7 @@ use crate::job::{self, Ending, Notes};
 use crate::judge::{self, Judgement, SiteScan};
 use crate::network;
 use crate::printer::Printer;
-use crate::text::{Lang, Message};
+use crate::text::{Lang, Message, Place};
 
 /// Civitai's numbers for a file; none for a file from elsewhere.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +38,7 @@ pub(crate) struct Ids {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Action {
     Download,
+    Link,
     Resume,
     Skip,
 }
@@ -56,6 +59,7 @@ pub(crate) enum Status {
     Downloaded,
     Resumed,
     Skipped,
+    Linked,
     Failed,
     Quarantined,
     Interrupted,
@@ -67,6 +71,7 @@ impl Status {
             Self::Downloaded => "downloaded",
             Self::Resumed => "resumed",
             Self::Skipped => "skipped",
+            Self::Linked => "linked",
             Self::Failed => "failed",
             Self::Quarantined => "quarantined",
             Self::Interrupted => "interrupted",
@@ -91,6 +96,8 @@ pub(super) struct FileLine {
     site_scan: Option<SiteScan>,
     quarantine: Option<PathBuf>,
     failure: Option<Failure>,
+    /// What it shares its bytes with, and how.
+    shared: Option<(PathBuf, link::How)>,
 }
 
 impl FileLine {
@@ -132,6 +139,27 @@ impl FileLine {
             site_scan: wanted.site_scan.clone(),
             quarantine: None,
             failure: None,
+            shared: None,
+        }
+    }
+
+    pub(super) fn linked(wanted: &Wanted, path: &Path, reused: &Reused, elapsed: Duration) -> Self {
+        Self {
+            item: wanted.item,
+            link: wanted.link.clone(),
+            status: Status::Linked,
+            ids: wanted.ids,
+            path: Some(path.to_owned()),
+            bytes: Some(reused.digests.bytes),
+            fetched_bytes: 0,
+            sha256: reused.digests.sha256.map(|digest| digest.to_string()),
+            verified: Verified::Sha256,
+            elapsed,
+            scan: None,
+            site_scan: wanted.site_scan.clone(),
+            quarantine: None,
+            failure: None,
+            shared: Some((reused.from.clone(), reused.how)),
         }
     }
 
@@ -161,6 +189,7 @@ impl FileLine {
             site_scan: wanted.site_scan.clone(),
             quarantine: None,
             failure: Some(failure),
+            shared: None,
         }
     }
 
@@ -206,6 +235,7 @@ impl FileLine {
             site_scan: None,
             quarantine: None,
             failure: Some(unfound.failure.clone()),
+            shared: None,
         }
     }
 
@@ -246,6 +276,9 @@ impl FileLine {
         if let Some(quarantine) = &self.quarantine {
             line["quarantine"] = json!(quarantine.to_string_lossy());
         }
+        if let Some((from, _)) = &self.shared {
+            line["linkedTo"] = json!(from.to_string_lossy());
+        }
         if let Some(failure) = &self.failure {
             line["error"] = failure.to_json(printer.lang()).into();
         }
@@ -266,6 +299,7 @@ struct Sums {
     downloaded: usize,
     resumed: usize,
     skipped: usize,
+    linked: usize,
     failed: usize,
     quarantined: usize,
     interrupted: usize,
@@ -404,7 +438,7 @@ impl<'a> Report<'a> {
                 "downloaded": sums.downloaded,
                 "resumed": sums.resumed,
                 "skipped": sums.skipped,
-                "linked": 0,
+                "linked": sums.linked,
                 "failed": sums.failed,
                 "quarantined": sums.quarantined,
                 "interrupted": sums.interrupted,
@@ -417,6 +451,7 @@ impl<'a> Report<'a> {
             let message = Message::Sum {
                 fetched: sums.downloaded + sums.resumed,
                 skipped: sums.skipped,
+                linked: sums.linked,
                 failed: sums.failed + sums.quarantined,
                 interrupted: sums.interrupted,
                 planned: sums.planned,
@@ -447,6 +482,7 @@ impl Sums {
             Status::Downloaded => &mut self.downloaded,
             Status::Resumed => &mut self.resumed,
             Status::Skipped => &mut self.skipped,
+            Status::Linked => &mut self.linked,
             Status::Failed => &mut self.failed,
             Status::Quarantined => &mut self.quarantined,
             Status::Interrupted => &mut self.interrupted,
@@ -474,9 +510,14 @@ fn is_general(kind: Kind) -> bool {
 
 fn sentence(line: &FileLine) -> Message {
     let path = line.path.clone().unwrap_or_default();
-    match line.status {
-        Status::Skipped => Message::AlreadyThere { path },
-        status => Message::Fetched {
+    match (line.status, &line.shared) {
+        (Status::Skipped, _) => Message::AlreadyThere { path },
+        (Status::Linked, Some((from, how))) => Message::Place(Place::SharedWith {
+            path,
+            from: from.clone(),
+            how: *how,
+        }),
+        (status, _) => Message::Fetched {
             path,
             resumed: status == Status::Resumed,
             bytes: line.bytes.unwrap_or(0),

@@ -127,6 +127,8 @@ impl<'a> Fetcher<'a> {
             description: None,
             terms: None,
             site_scan: None,
+            undecided: None,
+            shares: false,
         })
     }
 

@@ -8,7 +8,7 @@ use civitai_library::workflow::{
 };
 use serde_json::{Value, json};
 
-use super::{add, library};
+use super::{add, library, project};
 use crate::args::{AddArgs, FromWorkflowArgs, Links};
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
@@ -122,11 +122,19 @@ async fn add_all(files: &[File], session: &Session) -> Result<Vec<Exit>, Failure
         .iter()
         .filter_map(|(_, file)| file.as_ref().ok())
         .flatten();
+    // A lock that cannot be read is told of when it is written to.
+    let project = project::find(session).and_then(|project| project::lock(&project));
+    let lock = project.unwrap_or_default();
     let mut links = Vec::new();
     let mut left_out = 0;
     for finding in findings.filter(|finding| finding.reference.activity == Activity::Active) {
-        match finding.choice().and_then(Candidate::link) {
-            Some(link) if !links.contains(&link) => links.push(link),
+        match finding
+            .choice()
+            .and_then(|choice| Some((choice, choice.link()?)))
+        {
+            Some((choice, link)) if !links.contains(&link) && !choice.is_in(&lock) => {
+                links.push(link);
+            }
             Some(_) => {}
             None => left_out += 1,
         }

@@ -1,5 +1,7 @@
 //! `get`: from links to proved files.
 
+mod ahead;
+
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -12,13 +14,16 @@ use civitai_api::{
 use civitai_download::digest::{Digest, DigestSet};
 use civitai_download::lease::source_fn;
 use civitai_download::{Existing, Expected, Lease, LeaseError, Mode, Storage, UrlSource, Wait};
+use civitai_library::ahead::standing;
 use civitai_library::catalogue::{Learnt, Recorder};
 use civitai_library::layout::{Layout, Subject};
 use civitai_library::licence::Facts;
+use civitai_library::reuse::Holdings;
 use civitai_library::sidecar::{Card, Form, Picture};
 use civitai_security::FileName;
 use futures::stream::{self, BoxStream, StreamExt as _};
 
+use self::ahead::Ahead;
 use crate::args::{Choose, GetArgs, format, one, unproved};
 use crate::batch::{Batch, Description, Ids, Rules, Unfound, Wanted};
 use crate::commands::library;
@@ -45,7 +50,12 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> Outcome {
     };
     let recorder = recorder(session, rules.dry_run).await?;
     let finder = Finder::new(&args.choose, session, None)?;
-    let finder = Arc::new(finder.telling(recorder.clone()));
+    let finder = finder.telling(recorder.clone());
+    let finder = Arc::new(if rules.dry_run {
+        finder
+    } else {
+        finder.looking_ahead(session)
+    });
     let found = stream::iter(entries)
         .map(|entry| Arc::clone(&finder).follow(entry))
         .buffered(LOOKUPS)
@@ -53,6 +63,7 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> Outcome {
     Batch::new(session, rules)
         .judging(judge::of(session, args.choose.accept_unsafe))
         .recording(recorder)
+        .reusing(holdings(session).await?)
         .run(found)
         .await
 }
@@ -69,6 +80,14 @@ pub(crate) async fn recorder(
     let opened = library::blocking(session, move || Recorder::open(&library)).await?;
     let recorder = opened.map_err(|error| library::failure(&error))?;
     Ok(Some(Arc::new(recorder)))
+}
+
+/// What the libraries have already.
+pub(crate) async fn holdings(session: &Session) -> Result<Option<Arc<Holdings>>, Failure> {
+    let library = library::of(session)?;
+    let opened = library::blocking(session, move || Holdings::of(&library)).await?;
+    let holdings = opened.map_err(|error| library::failure(&error))?;
+    Ok(holdings.map(Arc::new))
 }
 
 /// How the files of links are treated.
@@ -100,6 +119,8 @@ pub(crate) struct Finder {
     wish: Wish,
     recorder: Option<Arc<Recorder>>,
     terms: Terms,
+    /// Who asks for the headers on which places depend; nobody where nothing is to be fetched.
+    ahead: Option<Ahead>,
 }
 
 /// Where files go.
@@ -164,6 +185,7 @@ impl Finder {
             examples: usize::try_from(choose.with_images).unwrap_or(usize::MAX),
             wish: Wish::new(choose)?,
             recorder: None,
+            ahead: None,
             terms: Terms::of(session, choose.consent_real_person)?,
         })
     }
@@ -172,6 +194,39 @@ impl Finder {
     pub(crate) fn telling(mut self, recorder: Option<Arc<Recorder>>) -> Self {
         self.recorder = recorder;
         self
+    }
+
+    /// Asks for the header of a file before its place is chosen, where that depends on it.
+    pub(crate) fn looking_ahead(mut self, session: &Session) -> Self {
+        self.ahead = Some(Ahead::of(session));
+        self
+    }
+
+    /// Gives a file the place that its header says.
+    async fn settled(&self, mut wanted: Wanted) -> Wanted {
+        let Some(subject) = wanted.undecided.take() else {
+            return wanted;
+        };
+        let as_is = |kind| {
+            self.destination
+                .place(&subject.clone().with_header(Some(kind)))
+        };
+        let places = [ModelType::Checkpoint, ModelType::UNet].map(as_is);
+        if places[0] == places[1] {
+            return wanted;
+        }
+        let place = match standing(places).await {
+            Some(place) => Some(place),
+            None => match &self.ahead {
+                Some(ahead) => ahead.kind(&mut wanted).await.map(as_is),
+                None => None,
+            },
+        };
+        if let Some((directory, name)) = place {
+            wanted.directory = directory;
+            wanted.name = name;
+        }
+        wanted
     }
 
     async fn learn(&self, learnt: impl IntoIterator<Item = Learnt>) {
@@ -190,6 +245,20 @@ impl Finder {
 
     /// Every file a link means, or why there is none.
     pub(crate) async fn follow(self: Arc<Self>, entry: Entry) -> Finds {
+        let found = Arc::clone(&self).found(entry).await;
+        let settled = found.then(move |found| {
+            let this = Arc::clone(&self);
+            async move {
+                match found {
+                    Ok(wanted) => Ok(this.settled(wanted).await),
+                    Err(unfound) => Err(unfound),
+                }
+            }
+        });
+        settled.boxed()
+    }
+
+    async fn found(self: Arc<Self>, entry: Entry) -> Finds {
         let Entry { text, link } = entry;
         let followed = match &link {
             Ok(link) => self.look_up(link).await,
@@ -373,9 +442,8 @@ impl Finder {
         terms: Facts,
     ) -> Wanted {
         let owner = model.map(|model| model.id).or_else(|| version.owner());
-        let (directory, name) = self
-            .destination
-            .place(&Subject::of_file(model, version, file));
+        let subject = Subject::of_file(model, version, file);
+        let (directory, name) = self.destination.place(&subject);
         let pictures = Picture::of(version, self.examples);
         let request = FileRequest::new(version, file);
         let alternative = request.alternative(file);
@@ -402,6 +470,8 @@ impl Finder {
             }),
             terms: Some(terms),
             site_scan: SiteScan::of(file),
+            undecided: subject.depends_on_header().then(|| Box::new(subject)),
+            shares: matches!(self.destination, Destination::Library { .. }),
         }
     }
 }

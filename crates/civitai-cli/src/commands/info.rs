@@ -16,7 +16,7 @@ use crate::text::{Hint, Label, Message, size};
 pub(crate) async fn run(args: InfoArgs, session: &Session) -> Outcome {
     let link = Link::parse_with(&args.link, Some(&session.settings.base_url))
         .map_err(|error| no_link(&args.link, &error))?;
-    let client = network::browsing(session)?;
+    let client = network::browsing(session, args.asking)?;
     let told = session
         .cancel
         .run_until_cancelled(tell(&client, &link, session))

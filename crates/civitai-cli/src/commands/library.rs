@@ -5,9 +5,11 @@ mod check_db;
 mod keep;
 mod list;
 pub(crate) mod operation;
+mod period;
 mod repair;
 mod scan;
 mod show;
+mod trash;
 mod tree;
 mod updates;
 mod verify;
@@ -29,6 +31,7 @@ pub(crate) async fn run(action: LibraryAction, session: &Session) -> Outcome {
         LibraryAction::Export(args) => keep::export(args, session).await,
         LibraryAction::Import(args) => keep::import(args, session).await,
         LibraryAction::Duplicates(args) => operation::duplicates(args, session).await,
+        LibraryAction::EmptyTrash(args) => trash::empty(args, session).await,
         LibraryAction::List(args) => list::run(args, session).await,
         LibraryAction::Move(args) => operation::moves(args, session).await,
         LibraryAction::Orphans(args) => operation::orphans(args, session).await,

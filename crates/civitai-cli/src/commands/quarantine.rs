@@ -1,7 +1,6 @@
 //! `quarantine`: what was kept from its name, and what becomes of it.
 
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use civitai_download::quarantine::{Kept, Reason};
 use civitai_library::Library;
@@ -19,7 +18,7 @@ use crate::judge::look;
 use crate::printer::Printer;
 use crate::session::{Outcome, Session};
 use crate::table::{self, Column};
-use crate::text::{Guard, Hint, Message, size};
+use crate::text::{Guard, Hint, Message, instant, size};
 
 pub(crate) async fn run(action: QuarantineAction, session: &Session) -> Outcome {
     let library = library::of(session)?;
@@ -62,7 +61,7 @@ async fn list(library: Library, session: &Session) -> Outcome {
         vec![
             held.id.to_string(),
             size(held.kept.bytes),
-            time(held.kept.since),
+            instant(held.kept.since),
             held.kept.destination().display().to_string(),
             reason_of(&held.kept, printer),
         ]
@@ -93,7 +92,7 @@ async fn show(library: Library, id: u64, session: &Session) -> Outcome {
         id,
         target: held.kept.destination(),
         bytes: held.kept.bytes,
-        since: time(held.kept.since),
+        since: instant(held.kept.since),
         reason: reason_of(&held.kept, printer),
         sha256: held.kept.note.as_ref().map(|note| note.sha256.clone()),
     };
@@ -149,7 +148,7 @@ fn record(held: &Held) -> Value {
         "sha256": note.as_ref().map(|note| &note.sha256),
         "identity": note.as_ref().map(|note| &note.identity),
         "reason": note.as_ref().map(|note| &note.reason),
-        "since": time(held.kept.since),
+        "since": instant(held.kept.since),
     })
 }
 
@@ -168,12 +167,6 @@ fn reason_of(kept: &Kept, printer: &Printer) -> String {
         _ => Guard::NoReason,
     };
     reason.say(printer.lang())
-}
-
-/// The second it came, in universal time.
-fn time(moment: SystemTime) -> String {
-    let moment = jiff::Timestamp::try_from(moment).unwrap_or_default();
-    moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn failure(error: &Error) -> Failure {

@@ -15,7 +15,7 @@ use crate::text::{Label, Lang};
 pub(crate) async fn run(args: &ResolveArgs, session: &Session) -> Outcome {
     let printer = &session.printer;
     let client = if args.online {
-        Some(network::browsing(session)?)
+        Some(network::browsing(session, args.asking)?)
     } else {
         None
     };

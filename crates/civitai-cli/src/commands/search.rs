@@ -20,7 +20,7 @@ use crate::text::{Label, Message};
 pub(crate) async fn run(args: SearchArgs, session: &Session) -> Outcome {
     let printer = &session.printer;
     let search = search(&args, printer)?;
-    let client = network::browsing(session)?;
+    let client = network::browsing(session, args.asking)?;
     let mut listing = client.search(&search);
     let mut rows = Vec::new();
     let mut count = 0_usize;

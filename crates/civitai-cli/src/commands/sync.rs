@@ -162,7 +162,7 @@ impl Work<'_> {
                 self.tell(step, action);
             }
         }
-        if let Some(done) = self.prepare(&plan).await? {
+        for done in self.prepare(&plan).await? {
             // Whoever read standard output may leave; the files are wanted all the same.
             let _ = operation::tell(&done, printer);
         }
@@ -205,7 +205,7 @@ impl Work<'_> {
         planned.await?.map_err(failure)
     }
 
-    async fn prepare(&self, plan: &Plan) -> Result<Option<Done>, Failure> {
+    async fn prepare(&self, plan: &Plan) -> Result<Vec<Done>, Failure> {
         let (library, project, lock) = self.parts();
         let plan = plan.clone();
         let prepared = tokio::task::spawn_blocking(move || {
@@ -361,6 +361,8 @@ impl Work<'_> {
                 }),
                 terms: Some(file.facts()),
                 site_scan: None,
+                undecided: None,
+                shares: false,
             }));
         }
         let rules = Rules {

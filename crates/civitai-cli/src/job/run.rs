@@ -108,8 +108,9 @@ async fn fetch(
     side: Side,
 ) -> Result<Exit, Failure> {
     let recorder = get::recorder(session, false).await?;
+    let holdings = get::holdings(session).await?;
     let finder = Finder::new(&options.choose, session, Some(side.patience.clone()))?;
-    let finder = finder.telling(recorder.clone());
+    let finder = finder.telling(recorder.clone()).looking_ahead(session);
     let finder = Arc::new(finder);
     let notes = side.notes.clone();
     let found = stream::iter(open)
@@ -136,6 +137,7 @@ async fn fetch(
     let outcome = Batch::new(session, rules)
         .judging(judge::of(session, options.choose.accept_unsafe))
         .recording(recorder)
+        .reusing(holdings)
         .beside(side)
         .run(found)
         .await;

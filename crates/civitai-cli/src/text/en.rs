@@ -154,6 +154,7 @@ pub(super) fn say(message: &Message) -> String {
         } => {
             let action = match action {
                 Action::Download => "download",
+                Action::Link => "link",
                 Action::Resume => "resume",
                 Action::Skip => "skip",
             };
@@ -182,6 +183,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::Sum {
             fetched,
             skipped,
+            linked,
             failed,
             interrupted,
             bytes,
@@ -192,8 +194,12 @@ pub(super) fn say(message: &Message) -> String {
                 0 => String::new(),
                 count => format!(", {count} interrupted"),
             };
+            let shared = match linked {
+                0 => String::new(),
+                count => format!(", {count} linked"),
+            };
             format!(
-                "{fetched} fetched, {skipped} already there, {failed} failed{stopped}; {} in {}",
+                "{fetched} fetched, {skipped} already there{shared}, {failed} failed{stopped}; {} in {}",
                 size(*bytes),
                 format_args!("{} s", tenths(*elapsed))
             )

@@ -36,7 +36,7 @@ impl Flow {
     fn en(&self) -> String {
         match self {
             Self::LeftOut { references } => format!(
-                "{references} references were not added, because it is not known which file of the site is meant; add them with `civitai-dl add LINK`"
+                "not added: {references}, of which it is not known which files of the site are meant; `civitai-dl add LINK` adds one"
             ),
             Self::NoReferences { path } => format!("{path} names no models"),
             Self::NotSearched { names } => {

@@ -17,6 +17,11 @@ pub(crate) enum Guard {
         done: &'static str,
         path: PathBuf,
     },
+    /// A content that is not clean is in the library already, and gets no second place.
+    HeldUnsafe {
+        path: PathBuf,
+        reason: String,
+    },
     /// Everything that is known of a file in quarantine.
     Kept {
         id: u64,
@@ -90,6 +95,10 @@ impl Guard {
             Self::Dealt { id, done, path } => {
                 format!("{id} {done}: {}", path.display())
             }
+            Self::HeldUnsafe { path, reason } => format!(
+                "{}, which has the same content, is {reason}",
+                path.display()
+            ),
             Self::Kept {
                 id,
                 target,
@@ -146,6 +155,9 @@ impl Guard {
                     "削除しました"
                 };
                 format!("{id} を{done}: {}", path.display())
+            }
+            Self::HeldUnsafe { path, reason } => {
+                format!("同じ内容の {} に問題があります: {reason}", path.display())
             }
             Self::Kept {
                 id,

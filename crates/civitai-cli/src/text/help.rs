@@ -403,6 +403,7 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
         "リンク、id、URN、ハッシュ。@FILE または - で一覧を読む",
     ),
     ("resolve", "online", "id やハッシュが何かをサイトに尋ねる"),
+    ("", "refresh", "15 分以内に尋ねたことも改めて尋ねる"),
     ("search", "all", "すべてのモデルを表示する"),
     (
         "search",

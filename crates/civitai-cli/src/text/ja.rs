@@ -122,6 +122,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::Planned { action, path, bytes } => {
             let action = match action {
                 Action::Download => "取得",
+                Action::Link => "共有",
                 Action::Resume => "再開",
                 Action::Skip => "不要",
             };
@@ -143,13 +144,17 @@ pub(super) fn say(message: &Message) -> String {
         }
         Message::Stopping => "停止しています。もう一度 Ctrl-C を押すとすぐに終了します".to_owned(),
         Message::Sum { planned, bytes, .. } if *planned > 0 => format!("{planned} ファイル、{}", size(*bytes)),
-        Message::Sum { fetched, skipped, failed, interrupted, bytes, elapsed, .. } => {
+        Message::Sum { fetched, skipped, linked, failed, interrupted, bytes, elapsed, .. } => {
             let stopped = match interrupted {
                 0 => String::new(),
                 count => format!("、中断 {count}"),
             };
+            let shared = match linked {
+                0 => String::new(),
+                count => format!("、共有 {count}"),
+            };
             format!(
-                "取得 {fetched}、取得済み {skipped}、失敗 {failed}{stopped}、{} ({} 秒)",
+                "取得 {fetched}、取得済み {skipped}{shared}、失敗 {failed}{stopped}、{} ({} 秒)",
                 size(*bytes),
                 tenths(*elapsed)
             )

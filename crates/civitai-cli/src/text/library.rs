@@ -183,7 +183,7 @@ impl Library {
                 _ => format!("unknown  {path} (it was never hashed)"),
             },
             Self::Updates { count: 0 } => "nothing is newer".to_owned(),
-            Self::Updates { count } => format!("something newer for {count} files"),
+            Self::Updates { count: files } => format!("something newer for {}", count(*files)),
             Self::BackedUp { path, bytes } => {
                 format!(
                     "the catalogue is copied to {} ({})",

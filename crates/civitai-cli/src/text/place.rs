@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use civitai_library::link::How;
 use civitai_library::operation::Verb;
 
 use super::{Lang, count, size};
@@ -27,6 +28,10 @@ pub(crate) enum Place {
         files: usize,
         bytes: u64,
     },
+    InTrash {
+        files: usize,
+        bytes: u64,
+    },
     NoForm {
         text: String,
         known: String,
@@ -49,6 +54,12 @@ pub(crate) enum Place {
     Orphans {
         count: usize,
     },
+    /// A file that was not fetched because its content was there.
+    SharedWith {
+        path: PathBuf,
+        from: PathBuf,
+        how: How,
+    },
     SidecarLeft {
         path: PathBuf,
         problem: String,
@@ -57,6 +68,10 @@ pub(crate) enum Place {
         action: &'static str,
         path: String,
         target: Option<String>,
+    },
+    TrashEmptied {
+        files: usize,
+        bytes: u64,
     },
     Tree {
         files: usize,
@@ -70,6 +85,14 @@ impl Place {
         match lang {
             Lang::En => self.en(),
             Lang::Ja => self.ja(),
+        }
+    }
+
+    /// The head of the table of what is in the trash.
+    pub(crate) fn trash_heads(lang: Lang) -> [&'static str; 5] {
+        match lang {
+            Lang::En => ["id", "verb", "since", "files", "size"],
+            Lang::Ja => ["ID", "操作", "日時", "ファイル数", "サイズ"],
         }
     }
 
@@ -113,6 +136,14 @@ impl Place {
             Self::Group { files, bytes, .. } => {
                 format!("{files} × {}, the same tensors", size(*bytes))
             }
+            Self::InTrash { files: 0, .. } | Self::TrashEmptied { files: 0, .. } => {
+                "there is nothing in the trash".to_owned()
+            }
+            Self::InTrash { files, bytes } => format!(
+                "{} in the trash; deleting them would free {} and could not be undone",
+                count(*files),
+                size(*bytes)
+            ),
             Self::NoForm { text, known } => {
                 format!("--format: `{text}` is none of {known}")
             }
@@ -134,6 +165,11 @@ impl Place {
             Self::Orphans { count } => {
                 format!("{count} that belong to nothing; --remove puts them into the trash")
             }
+            Self::SharedWith { path, from, how } => format!(
+                "linked {} to {}, which has the same content ({how}, sha256 verified)",
+                path.display(),
+                from.display()
+            ),
             Self::SidecarLeft { path, problem } => {
                 format!("{} was left as it is: {problem}", path.display())
             }
@@ -148,6 +184,9 @@ impl Place {
                 ("discard", _) => format!("put {path} into the trash"),
                 (action, _) => format!("{action} {path}"),
             },
+            Self::TrashEmptied { files, bytes } => {
+                format!("{} deleted, {} free again", count(*files), size(*bytes))
+            }
             Self::Tree {
                 files,
                 moved,
@@ -199,6 +238,13 @@ impl Place {
             Self::Group { files, bytes, .. } => {
                 format!("{files} × {}、テンソルが同じ", size(*bytes))
             }
+            Self::InTrash { files: 0, .. } | Self::TrashEmptied { files: 0, .. } => {
+                "ごみ箱は空です".to_owned()
+            }
+            Self::InTrash { files, bytes } => format!(
+                "ごみ箱に {files} 個のファイルがあります。削除すると {} が空きますが、元に戻せません",
+                size(*bytes)
+            ),
             Self::NoForm { text, known } => {
                 format!("--format: `{text}` は {known} のどれでもありません")
             }
@@ -221,6 +267,18 @@ impl Place {
             Self::Orphans { count } => {
                 format!("孤立したファイルが {count} 個あります。--remove でごみ箱に入れます")
             }
+            Self::SharedWith { path, from, how } => {
+                let how = match how {
+                    How::Hard => "ハードリンク",
+                    How::Reflink => "reflink",
+                    _ => "シンボリックリンク",
+                };
+                format!(
+                    "{} は同じ内容の {} と実体を共有しました ({how}、sha256 検証済み)",
+                    path.display(),
+                    from.display()
+                )
+            }
             Self::SidecarLeft { path, problem } => {
                 format!("{} はそのまま残しました: {problem}", path.display())
             }
@@ -236,6 +294,12 @@ impl Place {
                 ("write", _) => format!("{path} を書く"),
                 (action, _) => format!("{action} {path}"),
             },
+            Self::TrashEmptied { files, bytes } => {
+                format!(
+                    "{files} 個のファイルを削除し、{} を空けました",
+                    size(*bytes)
+                )
+            }
             Self::Tree {
                 files,
                 moved,

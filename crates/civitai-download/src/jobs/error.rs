@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::id::JobId;
 use super::state::{Order, State};
+use crate::database;
 
 /// Why a job could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -58,13 +59,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Damaged { .. } | Self::Io(_) | Self::Newer { .. } => "io",
-            Self::Store { source, .. } => match source.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::DiskFull) => "no_space",
-                Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-                    "locked"
-                }
-                _ => "io",
-            },
+            Self::Store { source, .. } => database::code_of(source),
             Self::Unknown { .. } => "not_found",
             Self::WrongState { .. } => "usage",
         }
@@ -72,16 +67,11 @@ impl Error {
 
     /// Tells a file that is no database of ours from one that does not answer.
     pub(super) fn store(path: &std::path::Path, source: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         let path = path.to_owned();
-        let is_content = matches!(
-            source,
-            rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..)
-        );
-        match source.sqlite_error_code() {
-            Some(DatabaseCorrupt | NotADatabase) => Self::Damaged { path, source },
-            _ if is_content => Self::Damaged { path, source },
-            _ => Self::Store { path, source },
+        if database::is_damage(&source) {
+            Self::Damaged { path, source }
+        } else {
+            Self::Store { path, source }
         }
     }
 }

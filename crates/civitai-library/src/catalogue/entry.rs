@@ -23,6 +23,8 @@ pub struct Entry {
     pub added: SystemTime,
     /// Since when it is not there any more.
     pub missing: Option<SystemTime>,
+    /// Whether it is missing because an operation of this program took it away: nobody waits for it.
+    pub is_removed: bool,
     /// What it was hashed to; absent until then. What is not in the set was not computed, or the file is too short.
     pub digests: Option<Digests>,
     /// Which file of the site it is, if that is known.
@@ -195,7 +197,7 @@ const SELECT: &str = "SELECT path, file.bytes, mtime_ns, inode, device, added, m
     nullif(model.name, ''), nullif(version.name, ''), creator,
     CASE release.kind WHEN 'VAE' THEN 'VAE' WHEN 'Text Encoder' THEN 'TextEncoder'
         ELSE model.kind END,
-    version.base_model, ifnull(version.gone, model.gone), unproved
+    version.base_model, ifnull(version.gone, model.gone), unproved, ifnull(removed = missing, 0)
     FROM file
     LEFT JOIN version ON version.id = version_id
     LEFT JOIN model ON model.id = ifnull(model_id, version.model)
@@ -212,6 +214,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         stamp,
         added: time(row.get(5)?),
         missing: row.get::<_, Option<i64>>(6)?.map(time),
+        is_removed: row.get(31)?,
         digests,
         matched: matched(row)?,
         described: described(row)?,

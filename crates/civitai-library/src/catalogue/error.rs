@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use civitai_download::{database, disk};
+
 /// Why the catalogue could not be read or changed. What was there before is still there.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -56,32 +58,20 @@ impl Error {
     /// The kind as one word, the same as in the JSON lines of the command line.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Damaged { .. } | Self::Io(_) | Self::Newer { .. } => "io",
+            Self::Io(error) => disk::code_of(error),
+            Self::Damaged { .. } | Self::Newer { .. } => "io",
             Self::NoSuchSchema { .. } | Self::NotUnicode { .. } => "usage",
-            Self::Store { source, .. } => match source.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::DiskFull) => "no_space",
-                Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-                    "locked"
-                }
-                _ => "io",
-            },
+            Self::Store { source, .. } => database::code_of(source),
         }
     }
 
     /// Tells a file that is no database of ours from one that does not answer.
     pub(crate) fn store(path: &Path, source: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         let path = path.to_owned();
-        let is_content = matches!(
-            source,
-            rusqlite::Error::FromSqlConversionFailure(..)
-                | rusqlite::Error::IntegralValueOutOfRange(..)
-                | rusqlite::Error::InvalidColumnType(..)
-        );
-        match source.sqlite_error_code() {
-            Some(DatabaseCorrupt | NotADatabase) => Self::Damaged { path, source },
-            _ if is_content => Self::Damaged { path, source },
-            _ => Self::Store { path, source },
+        if database::is_damage(&source) {
+            Self::Damaged { path, source }
+        } else {
+            Self::Store { path, source }
         }
     }
 }

@@ -114,6 +114,7 @@ fn former(row: &Row<'_>) -> rusqlite::Result<Option<Entry>> {
         stamp,
         added: time(row.get(12)?),
         missing: None,
+        is_removed: false,
         digests: Some(digests_at(row, 3, stamp.bytes)?),
         matched: Some(Match {
             origin,

@@ -9,7 +9,7 @@ use civitai_download::digest::Digest;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::entry::{Identity, MatchedBy, word};
-use super::{Catalogue, Error, Fault, Sought, Stamp, Unhashed, millis, site};
+use super::{Catalogue, Error, Fault, Sought, Unhashed, millis, site};
 
 /// What the site answered about digests.
 #[derive(Debug, Default)]
@@ -92,23 +92,6 @@ impl Catalogue {
         let absent = absent.iter().map(String::as_str);
         self.note_absent(Sought::Sha256, absent, now, life)?;
         Ok(matches.len())
-    }
-
-    /// The files that are there and whose header was not read since they changed.
-    pub fn unidentified(&self) -> Result<Vec<Unhashed>, Error> {
-        self.read(|connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT path, bytes, mtime_ns, inode, device FROM file
-                WHERE root = ?1 AND missing IS NULL AND identified IS NULL ORDER BY path",
-            )?;
-            let rows = select.query_map([self.root_number()], |row| {
-                Ok(Unhashed {
-                    path: row.get(0)?,
-                    stamp: Stamp::read(row, 1)?,
-                })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
     }
 
     /// Notes what headers say, of files that are still what they were when they were read.

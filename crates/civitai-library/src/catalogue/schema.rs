@@ -9,7 +9,7 @@ use rusqlite_migration::{M, Migrations};
 pub(super) const MIGRATIONS: Migrations<'static> = Migrations::from_slice(ALL);
 
 /// The number of the newest version.
-pub(crate) const LATEST: u32 = 5;
+pub(crate) const LATEST: u32 = 6;
 
 const ALL: &[M<'static>] = &[
     M::up(include_str!("schema/1-up.sql")).down(include_str!("schema/1-down.sql")),
@@ -17,6 +17,7 @@ const ALL: &[M<'static>] = &[
     M::up(include_str!("schema/3-up.sql")).down(include_str!("schema/3-down.sql")),
     M::up(include_str!("schema/4-up.sql")).down(include_str!("schema/4-down.sql")),
     M::up(include_str!("schema/5-up.sql")).down(include_str!("schema/5-down.sql")),
+    M::up(include_str!("schema/6-up.sql")).down(include_str!("schema/6-down.sql")),
 ];
 
 #[cfg(test)]

@@ -86,11 +86,20 @@ impl Catalogue {
 
     /// The files that are there and were not hashed since they changed, the smallest first, so that much is known soon.
     pub fn unhashed(&self) -> Result<Vec<Unhashed>, Error> {
+        self.unread("hashed IS NULL ORDER BY bytes, path")
+    }
+
+    /// The files that are there and whose header was not read since they changed.
+    pub fn unidentified(&self) -> Result<Vec<Unhashed>, Error> {
+        self.unread("identified IS NULL ORDER BY path")
+    }
+
+    fn unread(&self, which: &str) -> Result<Vec<Unhashed>, Error> {
         self.read(|connection| {
-            let mut select = connection.prepare_cached(
+            let mut select = connection.prepare_cached(&format!(
                 "SELECT path, bytes, mtime_ns, inode, device FROM file
-                WHERE root = ?1 AND missing IS NULL AND hashed IS NULL ORDER BY bytes, path",
-            )?;
+                WHERE root = ?1 AND missing IS NULL AND {which}"
+            ))?;
             let rows = select.query_map([self.root_number()], |row| {
                 Ok(Unhashed {
                     path: row.get(0)?,

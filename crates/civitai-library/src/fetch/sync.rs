@@ -37,8 +37,8 @@ pub struct SyncFetch<'a> {
 pub struct Synced {
     /// What differed.
     pub plan: Plan,
-    /// What was moved or put into the trash, if anything was.
-    pub done: Option<Done>,
+    /// What was moved, and what was put into the trash, if anything was.
+    pub done: Vec<Done>,
     /// What became of the files that were to be fetched, and of those that were refused.
     pub ended: Vec<Arc<Ended>>,
 }
@@ -71,7 +71,7 @@ impl SyncFetch<'_> {
         if to_do.is_in_step() && refused.is_empty() {
             return Ok(Synced {
                 plan,
-                done: None,
+                done: Vec::new(),
                 ended: Vec::new(),
             });
         }
@@ -122,7 +122,7 @@ impl SyncFetch<'_> {
         refused.collect()
     }
 
-    async fn prepare(&self, plan: &Plan) -> Result<Option<Done>, SyncError> {
+    async fn prepare(&self, plan: &Plan) -> Result<Vec<Done>, SyncError> {
         let (here, lock, plan) = (self.here(), Arc::clone(&self.lock), plan.clone());
         blocking(move || {
             let mut catalogue = here.library.catalogue()?;

@@ -1,17 +1,13 @@
 //! Headers that are asked for before a file has its place.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use civitai_api::ModelType;
-use civitai_download::lease::source_fn;
-use civitai_download::{Lease, Mend, UrlSource};
-use civitai_security::FileName;
+use civitai_download::Mend;
 use tokio_util::sync::CancellationToken;
 
 use super::Wanted;
-use crate::ahead::model_type;
-use crate::blocking;
+use crate::ahead::{model_type, once};
 use crate::site::Site;
 
 /// How headers are asked for.
@@ -36,40 +32,4 @@ impl Ahead {
             None
         })
     }
-}
-
-/// The place of two at which something stands already, whole or in part.
-pub(super) async fn standing(places: [(PathBuf, FileName); 2]) -> Option<(PathBuf, FileName)> {
-    blocking(move || {
-        places.into_iter().find(|(directory, name)| {
-            let file = directory.join(name.as_str());
-            let part = directory.join(format!("{name}.part"));
-            file.symlink_metadata().is_ok() || part.symlink_metadata().is_ok()
-        })
-    })
-    .await
-}
-/// A source that keeps what it gives for the next one to give first: an address serves both.
-fn once(source: Arc<dyn UrlSource>) -> (Arc<dyn UrlSource>, Arc<dyn UrlSource>) {
-    let kept: Arc<Mutex<Option<Lease>>> = Arc::default();
-    let (keeps, asked) = (Arc::clone(&kept), Arc::clone(&source));
-    let asking = source_fn(move || {
-        let (keeps, source) = (Arc::clone(&keeps), Arc::clone(&asked));
-        async move {
-            let lease = source.lease().await?;
-            *keeps.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.clone());
-            Ok(lease)
-        }
-    });
-    let left = source_fn(move || {
-        let (kept, source) = (Arc::clone(&kept), Arc::clone(&source));
-        async move {
-            let first = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
-            match first {
-                Some(lease) => Ok(lease),
-                None => source.lease().await,
-            }
-        }
-    });
-    (Arc::new(asking), Arc::new(left))
 }

@@ -126,7 +126,7 @@ impl Library {
 }
 
 /// The library while nobody else changes it.
-struct Desk<'a> {
+pub(super) struct Desk<'a> {
     library: &'a Library,
     catalogue: std::cell::RefCell<Catalogue>,
     /// Ends with the process.
@@ -135,7 +135,7 @@ struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     /// Waits until it is free, and clears what a killed process left on it.
-    fn of(library: &'a Library) -> Result<Self, Error> {
+    pub(super) fn of(library: &'a Library) -> Result<Self, Error> {
         disk::create_dirs(&library.data_dir)?;
         let lock = disk::private()
             .write(true)
@@ -192,6 +192,11 @@ impl<'a> Desk<'a> {
             paths: plan.paths.clone(),
             undoable: plan.verb != Verb::Undo,
         })
+    }
+
+    /// Writes down that operations cannot be undone any more.
+    pub(super) fn finalise(&self, ids: &[u64], now: SystemTime) -> Result<(), Error> {
+        self.catalogue.borrow_mut().finalise(ids, now)
     }
 
     fn carry_out(&self, id: u64, step: &Step) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::{Error, Plan, Step, TRASH, Verb};
 use crate::catalogue::word::words;
-use crate::catalogue::{Catalogue, Fault, Stamp, UnknownWord, millis};
+use crate::catalogue::{Catalogue, Fault, Stamp, UnknownWord, millis, time};
 
 words! {
     /// How an operation stands.
@@ -18,6 +18,8 @@ words! {
         Done "done",
         /// It was taken back before it was done.
         Failed "failed",
+        /// It was done, and what it put into the trash is deleted.
+        Final "final",
         /// It was done, and undone later.
         Undone "undone",
     }
@@ -43,6 +45,7 @@ pub(super) struct Record {
     pub(super) id: u64,
     pub(super) verb: Verb,
     pub(super) state: State,
+    pub(super) since: SystemTime,
     pub(super) paths: Vec<String>,
     pub(super) steps: Vec<Step>,
 }
@@ -120,6 +123,23 @@ impl Catalogue {
         Ok(())
     }
 
+    /// Notes that operations cannot be undone any more.
+    pub(super) fn finalise(&mut self, ids: &[u64], now: SystemTime) -> Result<(), Error> {
+        let root = self.root_number();
+        self.write(|transaction| {
+            let mut update = transaction.prepare(
+                "UPDATE operation SET state = ?3, ended = ?4
+                 WHERE root = ?1 AND number = ?2 AND state = 'done'",
+            )?;
+            for id in ids {
+                let state = State::Final.as_str();
+                update.execute(params![root, id.cast_signed(), state, millis(now)])?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
     /// Operations whose process was killed, the latest first.
     pub(super) fn unfinished(&self) -> Result<Vec<Record>, Error> {
         let root = self.root_number();
@@ -187,7 +207,7 @@ impl Root<'_> {
             Step::Move { from, to } => self.renamed(transaction, from, to)?,
             Step::Discard { path } => {
                 transaction.execute(
-                    "UPDATE file SET missing = ?3 WHERE root = ?1 AND path = ?2",
+                    "UPDATE file SET missing = ?3, removed = ?3 WHERE root = ?1 AND path = ?2",
                     params![self.number, path, millis(now)],
                 )?;
             }
@@ -271,7 +291,7 @@ fn action(step: &Step) -> &'static str {
     }
 }
 
-const SELECT: &str = "SELECT number, verb, state, detail FROM operation";
+const SELECT: &str = "SELECT number, verb, state, detail, created FROM operation";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     let detail: String = row.get(3)?;
@@ -280,6 +300,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         id: row.get::<_, i64>(0)?.cast_unsigned(),
         verb: word(row, 1)?,
         state: word(row, 2)?,
+        since: time(row.get(4)?),
         paths: detail.paths,
         steps: Vec::new(),
     })

@@ -2,33 +2,23 @@
 
 use std::collections::HashMap;
 
-use civitai_download::disk;
-
 use super::{Plan, Step, Sync, SyncError};
 use crate::catalogue::{Catalogue, Placed, Stamp};
 use crate::lock::Locked;
 use crate::operation::{self, Done, Verb};
-use crate::path::LibraryPath;
 
 impl Sync<'_> {
     /// Writes down what is about to be placed, takes note of what is there, moves what moves, and puts into the trash what
-    /// goes, as an operation that can be undone. What is replaced stays in its place until the new file comes. Blocks.
-    pub fn prepare(
-        &self,
-        catalogue: &mut Catalogue,
-        plan: &Plan,
-    ) -> Result<Option<Done>, SyncError> {
+    /// goes: operations that can be undone. What is replaced stays in its place until the new file comes. Blocks.
+    pub fn prepare(&self, catalogue: &mut Catalogue, plan: &Plan) -> Result<Vec<Done>, SyncError> {
         self.note(catalogue, plan)?;
         catalogue.note_locked(plan.files())?;
+        let moved = self.shift(catalogue, plan)?;
         let mut gone = plan.forgotten.clone();
         let mut farewell = operation::Plan::new(Verb::Sync);
         for step in &plan.steps {
             match step {
-                Step::Move { from, file } => {
-                    self.shift(from, &file.path)?;
-                    self.placed(catalogue, &[file])?;
-                    gone.push(from.to_string());
-                }
+                Step::Move { from, .. } => gone.push(from.to_string()),
                 Step::Replace { file } => {
                     self.absolute(&file.path)?;
                     let path = file.path.to_string();
@@ -45,19 +35,44 @@ impl Sync<'_> {
                 Step::Adopt { .. } | Step::Blocked { .. } | Step::Fetch { .. } => {}
             }
         }
-        let done = if farewell.is_empty() {
-            None
-        } else {
-            Some(self.library.apply(&farewell)?)
-        };
+        let left = self.carry_out(&farewell)?;
         if !gone.is_empty() {
             catalogue.forget_placed(self.project, &gone)?;
         }
+        Ok(moved.into_iter().chain(left).collect())
+    }
+
+    /// Moves what the lock names by another path now. What stands beside it is not of the lock, and stays.
+    fn shift(&self, catalogue: &mut Catalogue, plan: &Plan) -> Result<Option<Done>, SyncError> {
+        let mut moves = operation::Plan::new(Verb::Move);
+        let mut files = Vec::new();
+        for step in &plan.steps {
+            if let Step::Move { from, file } = step {
+                self.absolute(from)?;
+                self.absolute(&file.path)?;
+                let (from, to) = (from.to_string(), file.path.to_string());
+                moves.paths.push(to.clone());
+                moves.steps.push(operation::Step::Move { from, to });
+                files.push(file);
+            }
+        }
+        let done = self.carry_out(&moves)?;
+        self.placed(catalogue, &files)?;
         Ok(done)
+    }
+
+    fn carry_out(&self, plan: &operation::Plan) -> Result<Option<Done>, SyncError> {
+        if plan.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.library.apply(plan)?))
     }
 
     /// Notes that files were fetched to their places. Blocks.
     pub fn placed(&self, catalogue: &mut Catalogue, files: &[&Locked]) -> Result<(), SyncError> {
+        if files.is_empty() {
+            return Ok(());
+        }
         let mut notes = Vec::new();
         for file in files {
             let metadata = fs_err::metadata(self.absolute(&file.path)?)?;
@@ -104,15 +119,6 @@ impl Sync<'_> {
         if !notes.is_empty() {
             catalogue.note_placed(self.project, &notes)?;
         }
-        Ok(())
-    }
-
-    fn shift(&self, from: &LibraryPath, to: &LibraryPath) -> Result<(), SyncError> {
-        let (from, to) = (self.absolute(from)?, self.absolute(to)?);
-        disk::create_dirs(disk::parent(&to))?;
-        disk::rename_new(&from, &to)?;
-        disk::sync_dir(disk::parent(&to))?;
-        disk::sync_dir(disk::parent(&from))?;
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ pub fn look(target: &Target) -> Result<Vec<Checked>, catalogue::Error> {
         return Ok(Vec::new());
     };
     let mut entries = catalogue.entries()?;
-    entries.retain(|entry| target.covers(&entry.path));
+    entries.retain(|entry| target.covers(&entry.path) && !entry.is_removed);
     let walk = walk(&target.library.root, &target.folders)?;
     Ok(quick(&entries, &walk))
 }
@@ -80,7 +80,7 @@ impl Reading {
                 .others
                 .binary_search_by(|other| other.path.as_str().cmp(entry.path.as_str()))
                 .is_ok();
-            target.covers(&entry.path) && !is_other
+            target.covers(&entry.path) && !is_other && !entry.is_removed
         });
         let due = due(entries, &catalogue.verified()?, every, SystemTime::now());
         (reading.due, reading.next) = (due.now, due.next);

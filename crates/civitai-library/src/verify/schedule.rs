@@ -112,6 +112,7 @@ mod tests {
             },
             added: SystemTime::UNIX_EPOCH,
             missing: None,
+            is_removed: false,
             digests: None,
             matched: None,
             identity: None,

@@ -11,6 +11,7 @@ use super::kind::Kind;
 use super::reference::Reference;
 use super::{name, score};
 use crate::catalogue::Entry;
+use crate::lock::Lock;
 
 /// Whether a model that a file names is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,6 +57,13 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// Whether a project has it, wherever that wants it to stand.
+    pub fn is_in(&self, lock: &Lock) -> bool {
+        lock.files().iter().any(|file| {
+            self.version == Some(file.version) && self.file.is_none_or(|wanted| wanted == file.file)
+        })
+    }
+
     /// A link to it, and to the very file where it is not the one that the site serves by itself; none for what only the
     /// library has.
     pub fn link(&self) -> Option<String> {

@@ -199,6 +199,81 @@ fn what_is_removed_lies_in_the_trash_until_it_is_wanted_again() {
 }
 
 #[test]
+fn what_is_in_the_trash_goes_when_it_is_emptied_and_cannot_be_had_back() {
+    let place = Place::new(LORA);
+    place.scan();
+    let remove = |file: &str| {
+        let plan = place
+            .library
+            .plan_remove(&texts(&[file]), Company::Together);
+        place
+            .library
+            .apply(&plan.expect("planned"))
+            .expect("done")
+            .id
+    };
+    let [first, second] = ["loras/rain.safetensors", "loras/rainbow.safetensors"].map(remove);
+    // What others keep there is none of ours.
+    place.write(".trash/notes.md", "mine");
+    place.write(".trash/007/x", "mine");
+    let trashed = place.library.trash(&[]).expect("listed");
+    let ids: Vec<_> = trashed
+        .iter()
+        .map(|one| (one.id, one.verb, one.files))
+        .collect();
+    let verb = Some(Verb::Remove);
+    assert_eq!(ids, [(first, verb, 3), (second, verb, 1)]);
+    assert_eq!(trashed[1].bytes, 6);
+    let error = place
+        .library
+        .trash(&[second, 77])
+        .expect_err("there is none");
+    assert!(matches!(error, Error::NoTrash { id: 77 }), "{error}");
+
+    place.library.empty_trash(&trashed[..1]).expect("emptied");
+    let left: Vec<_> = place.files().into_keys().collect();
+    let rest = format!(".trash/{second}/loras/rainbow.safetensors");
+    assert_eq!(left, [".trash/007/x", &rest, ".trash/notes.md"]);
+    let error = place
+        .library
+        .plan_undo(Some(first))
+        .expect_err("it is gone");
+    assert!(error.to_string().contains("final"), "{error}");
+    // The last operation is the last that can be undone.
+    let undo = place.library.plan_undo(None).expect("planned");
+    assert_eq!(undo.paths, ["loras/rainbow.safetensors"]);
+    place.library.apply(&undo).expect("undone");
+    assert_eq!(place.library.trash(&[]).expect("listed"), []);
+}
+
+/// A kill between the note and the last file: what is left is listed, cannot be undone, and goes the next time.
+#[test]
+fn a_trash_that_was_emptied_half_is_emptied_the_next_time() {
+    let place = Place::new(LORA);
+    let plan = place
+        .library
+        .plan_remove(&texts(&["loras"]), Company::Together);
+    let id = place
+        .library
+        .apply(&plan.expect("planned"))
+        .expect("done")
+        .id;
+    let trashed = place.library.trash(&[id]).expect("listed");
+    let kept = place.dir.path().join("kept");
+    fs_err::rename(place.at(".trash"), &kept).expect("moved");
+    place
+        .library
+        .empty_trash(&trashed)
+        .expect("nothing is there any more");
+    fs_err::rename(&kept, place.at(".trash")).expect("moved");
+    assert!(place.library.plan_undo(Some(id)).is_err());
+    let again = place.library.trash(&[]).expect("listed");
+    assert_eq!(again, trashed);
+    place.library.empty_trash(&again).expect("emptied");
+    assert!(place.files().is_empty() && !place.at(".trash").exists());
+}
+
+#[test]
 fn twins_keep_their_files_until_the_last_one_goes() {
     let place = Place::new(&[("a.safetensors", ""), ("a.ckpt", ""), ("a.json", "{}")]);
     let steps = |files: &[&str]| {

@@ -131,6 +131,19 @@ pub(in crate::crash) const DEEDS: &[Deed] = &[
             &["library", "undo"],
         )
     },
+    Deed::new(
+        "`library empty-trash` after a removal",
+        &[GET, REMOVE],
+        &["library", "empty-trash"],
+    ),
+    Deed {
+        proof: everything_is_there,
+        ..Deed::new(
+            "`get` of what another library has, which is linked",
+            &[GET],
+            &["get", "1", "2", "3", "--library", "second"],
+        )
+    },
     Deed {
         spoil: damage,
         bears: is_partly_mended,

@@ -8,6 +8,7 @@ use civitai_library::backup::{self, Backup, Reason};
 use civitai_library::{Catalogue, Library as Place, exchange};
 use serde_json::{Value, json};
 
+use super::period::period;
 use super::{blocking, failure, of};
 use crate::args::{BackupArgs, CatalogueExportArgs, ImportArgs, RestoreArgs};
 use crate::exit::{Exit, Kind};
@@ -24,7 +25,7 @@ pub(super) async fn backup(args: BackupArgs, session: &Session) -> Outcome {
     let period = args
         .if_older
         .as_deref()
-        .map(crate::settings::period)
+        .map(|text| period("--if-older", text))
         .transpose()?;
     let made = blocking(session, move || {
         let catalogue = library.catalogue()?;

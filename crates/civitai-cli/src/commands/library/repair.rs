@@ -39,7 +39,7 @@ pub(super) async fn run(args: RepairArgs, session: &Session) -> Outcome {
             }
         }
         entries.retain(|entry| match &target {
-            Some(target) => target.covers(&entry.path),
+            Some(target) => target.covers(&entry.path) && !entry.is_removed,
             // Whoever names files is asked about no others.
             None => named.contains(&entry.path),
         });

@@ -172,6 +172,7 @@ fn details(known: &Known) -> Value {
         "autov3": digests.auto_v3_short().map(|digest| digest.to_string()),
         "added": time(entry.added),
         "missingSince": entry.missing.and_then(time),
+        "removed": entry.is_removed,
         "modelName": described.model,
         "versionName": described.version,
         "creator": described.creator,

@@ -2,6 +2,7 @@
 
 pub(super) const ABOUTS: &[(&str, &str)] = &[
     ("library duplicates", "同じ内容のファイルを探します"),
+    ("library empty-trash", "ごみ箱の中身を完全に削除します"),
     ("library move", "モデルを付属ファイルごと移動します"),
     (
         "library orphans",
@@ -108,6 +109,16 @@ pub(super) const ARGUMENTS: &[(&str, &str, &str)] = &[
         "library move",
         "to",
         "移動先のフォルダー [既定: 配置が決める場所]",
+    ),
+    (
+        "library empty-trash",
+        "ids",
+        "操作の番号 [既定: ごみ箱の中身すべて]",
+    ),
+    (
+        "library empty-trash",
+        "older_than",
+        "これより前に入れたものだけ (30d など)",
     ),
     ("library orphans", "remove", "ごみ箱に入れる"),
     (

@@ -1,5 +1,7 @@
 //! A bill of materials: `CycloneDX` 1.6.
 
+use std::collections::HashSet;
+
 use civitai_api::link::Air;
 use civitai_api::model::CommercialUse;
 use civitai_download::digest::Digest;
@@ -10,10 +12,18 @@ use crate::licence::Licence;
 use crate::lock::{Lock, Locked};
 
 pub(super) fn write(lock: &Lock, setting: &Setting<'_>) -> String {
+    let mut taken = HashSet::new();
     let components: Vec<Value> = lock
         .files()
         .iter()
-        .map(|file| component(file, setting))
+        .map(|file| {
+            let mut name = reference(file);
+            // One file may have several places, and a reference must be one in the bill.
+            if !taken.insert(name.clone()) {
+                name = format!("{name}#{}", file.path);
+            }
+            component(file, name, setting)
+        })
         .collect();
     let bom = json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
@@ -34,7 +44,7 @@ pub(super) fn write(lock: &Lock, setting: &Setting<'_>) -> String {
     text + "\n"
 }
 
-fn component(file: &Locked, setting: &Setting<'_>) -> Value {
+fn component(file: &Locked, reference: String, setting: &Setting<'_>) -> Value {
     let about = &file.about;
     let mut component = Map::new();
     let mut put = |key: &str, value: Option<Value>| {
@@ -43,7 +53,7 @@ fn component(file: &Locked, setting: &Setting<'_>) -> Value {
         }
     };
     put("type", Some("machine-learning-model".into()));
-    put("bom-ref", Some(reference(file).into()));
+    put("bom-ref", Some(reference.into()));
     put(
         "name",
         Some(about.title.as_deref().unwrap_or(&file.name).into()),

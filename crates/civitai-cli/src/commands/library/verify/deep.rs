@@ -12,12 +12,13 @@ use civitai_library::verify::{DeepError, Pace, Reading as Plan, ReadingError};
 use super::Sum;
 use crate::args::VerifyArgs;
 use crate::commands::library::bar::Bar;
+use crate::commands::library::period::{bad, period};
 use crate::commands::library::{blocking, failure};
 use crate::exit::Kind;
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::session::{Session, Stop};
-use crate::text::{Library, Message};
+use crate::text::Library;
 
 /// How files are read.
 pub(super) struct Reading {
@@ -31,7 +32,8 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn of(args: &VerifyArgs, session: &Session) -> Result<Self, Failure> {
         let rate = args.io_limit.as_deref().map(rate).transpose()?;
-        let every = args.every.as_deref().map(interval).transpose()?;
+        let every = args.every.as_deref();
+        let every = every.map(|text| period("--every", text)).transpose()?;
         Ok(Self {
             pace: Arc::new(Pace::new(rate, session.cancel.child_token())),
             every,
@@ -132,34 +134,6 @@ fn rate(text: &str) -> Result<NonZeroU64, Failure> {
                 },
             )
         })
-}
-
-/// Days and weeks, which are not of one length everywhere, are of 24 hours here.
-fn interval(text: &str) -> Result<Duration, Failure> {
-    let whole = |suffix: char, hours: u64| {
-        let count: u64 = text.strip_suffix(suffix)?.trim_end().parse().ok()?;
-        Some(Duration::from_secs(count.checked_mul(hours * 3600)?))
-    };
-    let exact = || Duration::try_from(text.parse::<jiff::SignedDuration>().ok()?).ok();
-    whole('d', 24)
-        .or_else(|| whole('w', 7 * 24))
-        .or_else(exact)
-        .ok_or_else(|| {
-            bad(
-                "--every",
-                Library::NotATime {
-                    text: text.to_owned(),
-                },
-            )
-        })
-}
-
-fn bad(flag: &str, problem: Library) -> Failure {
-    let flag = flag.to_owned();
-    Failure::usage(Message::Library(Library::BadFlag {
-        flag,
-        problem: Box::new(problem),
-    }))
 }
 
 const LOOK_AGAIN: Duration = Duration::from_hours(1);
