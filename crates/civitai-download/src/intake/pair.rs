@@ -1,12 +1,13 @@
 //! Bytes of two files hashed in one go.
 //!
 //! A core computes two SHA-256 in little more time than one. Where several files arrive at a time, a thread that is
-//! about to hash offers its bytes to the others and gives way once; whoever comes to hash meanwhile takes both.
+//! about to hash offers its bytes to the others and waits for a moment; whoever comes to hash meanwhile takes both.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -70,8 +71,10 @@ impl Member {
             done,
         });
         drop(place);
-        thread::yield_now();
-        self.take_back(&result)
+        match result.recv_timeout(PATIENCE) {
+            Ok(hasher) => hasher,
+            Err(_) => self.take_back(&result),
+        }
     }
 
     /// Feeds what was offered if nobody took it, or waits for whoever did.
@@ -126,6 +129,10 @@ fn feed_both((a, chunks_a): (&mut Hasher, &[Bytes]), (b, chunks_b): (&mut Hasher
     feed(a, rest_a.as_slice());
     feed(b, rest_b.as_slice());
 }
+
+/// Longer than hashing a batch takes, so that a core busy with one comes back in time; far shorter than the pause
+/// between two batches of a link so slow that nobody is met.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {
