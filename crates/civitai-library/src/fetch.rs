@@ -10,26 +10,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use civitai_download::digest::DigestSet;
 use civitai_download::{
-    Commits, Connections, Error, Event, Existing, Fetched, Jobs, Limit, Mode, Place, Queue,
-    Standing, Target, Transfer, Unproved, Wait,
+    Commits, Connections, Existing, Fetched, Jobs, Limit, Mode, Place, Queue, Standing, Target,
+    Transfer, Unproved, Wait,
 };
 use civitai_security::{FileName, redact_causes};
 use futures::stream::{Stream, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
-use crate::catalogue::{Attempt, Origin, Recorder, Trouble};
-use crate::find::{FindError, Unfound, Wanted};
-use crate::judge::{HeldUnsafe, Judge, Judged, Judgement, SiteDanger};
-use crate::reuse::{Holdings, Reused};
+use crate::catalogue::{Attempt, Recorder, Trouble};
+use crate::find::{Unfound, Wanted};
+use crate::judge::{Judge, Judged};
+use crate::reuse::Holdings;
 use crate::site::Site;
 use crate::{Library, blocking};
 
 mod beside;
 mod held;
 mod sync;
+mod told;
 
 use self::beside::Gallery;
 pub use self::sync::{SyncFetch, Synced};
+pub use self::told::{Action, Ended, FetchError, Landed, Told};
 
 /// The fetching of files, as somebody wants it.
 #[derive(Clone, Debug)]
@@ -65,164 +67,6 @@ pub struct Rules {
     pub limit: Option<Arc<Limit>>,
     /// Only say what would be done.
     pub only_plan: bool,
-}
-
-/// What is going to be done about a file.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Action {
-    /// It is fetched.
-    Download,
-    /// It shares its bytes with another file.
-    Link,
-    /// The rest of it is fetched.
-    Resume,
-    /// It is there.
-    Skip,
-}
-
-impl Action {
-    /// The word for it in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Download => "download",
-            Self::Link => "link",
-            Self::Resume => "resume",
-            Self::Skip => "skip",
-        }
-    }
-}
-
-/// One thing that happened. Whoever is told must not block.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Told {
-    /// A file has its place.
-    Planned {
-        /// The file.
-        file: Arc<Wanted>,
-        /// Its place.
-        path: PathBuf,
-        /// What is going to be done about it.
-        action: Action,
-    },
-    /// A link has led to a file that another one has led to already.
-    Same {
-        /// The link.
-        link: String,
-    },
-    /// A transfer goes on.
-    Moved {
-        /// The file.
-        file: Arc<Wanted>,
-        /// Its place.
-        path: Arc<Path>,
-        /// What happened to it.
-        event: Event,
-    },
-    /// That is what became of a file.
-    Ended(Arc<Ended>),
-}
-
-/// What became of a link or of one of its files.
-#[derive(Debug)]
-pub struct Ended {
-    /// The link, without any token.
-    pub link: String,
-    /// The file; none where the link has led to none.
-    pub origin: Option<Origin>,
-    /// Its place; none where it has none.
-    pub path: Option<PathBuf>,
-    /// How it ended.
-    pub outcome: Result<Landed, FetchError>,
-    /// What was found in it, if somebody looked.
-    pub judgement: Option<Judgement>,
-}
-
-/// How a file came to be in its place, or would.
-#[derive(Clone, Debug)]
-pub enum Landed {
-    /// By a transfer, or it was there.
-    Fetched(Box<Fetched>),
-    /// It shares its bytes with another file.
-    Linked(Box<Reused>),
-    /// Nothing was done but planned.
-    Planned(Action),
-}
-
-/// Why a file is not in its place.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FetchError {
-    /// The site's own scanners call it dangerous.
-    #[error(transparent)]
-    Danger(#[from] SiteDanger),
-    /// No file was found.
-    #[error(transparent)]
-    Find(#[from] FindError),
-    /// The library has the same content, which is not safe.
-    #[error(transparent)]
-    Held(#[from] HeldUnsafe),
-    /// Other files have its name, and its second name.
-    #[error("other files have the names that {} could have", path.display())]
-    NameTaken {
-        /// The first name.
-        path: PathBuf,
-    },
-    /// Another file stands there that no lock has placed.
-    #[error("{} was placed by somebody else", path.display())]
-    NotOurs {
-        /// Where it stands.
-        path: PathBuf,
-    },
-    /// It was not begun, because an earlier file failed with what it would have failed with too.
-    #[error("not begun: {problem}")]
-    Spared {
-        /// The kind of the earlier failure.
-        code: &'static str,
-        /// The earlier failure.
-        problem: String,
-    },
-    /// The caller wanted to stop.
-    #[error("stopped")]
-    Stopped,
-    /// The transfer failed.
-    #[error(transparent)]
-    Transfer(#[from] Error),
-}
-
-impl FetchError {
-    /// The kind as one word, the same as in the JSON lines of the command line.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Danger(_) | Self::Held(_) => "unsafe_content",
-            Self::Find(error) => error.code(),
-            Self::NameTaken { .. } | Self::NotOurs { .. } => "io",
-            Self::Spared { code, .. } => code,
-            Self::Stopped => "interrupted",
-            Self::Transfer(error) => error.code(),
-        }
-    }
-
-    /// Where the bytes are that must not get their name.
-    pub fn quarantined(&self) -> Option<&Path> {
-        use civitai_download::ErrorKind::{Integrity, Refused};
-        match self {
-            Self::Transfer(error) => match error.kind() {
-                Integrity { quarantined, .. }
-                | Refused {
-                    quarantined: Some(quarantined),
-                    ..
-                } => Some(quarantined),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// The quota counts every exchange, refused ones included, and a region does not change.
-    fn is_general(&self) -> bool {
-        matches!(self.code(), "quota" | "region_blocked")
-    }
 }
 
 /// Who is told what happens.
@@ -600,28 +444,6 @@ impl<'a> Run<'a> {
                 // The file is found there all the same.
                 tracing::warn!(%error, "the catalogue does not list what is in quarantine");
             }
-        }
-    }
-}
-
-impl Ended {
-    fn of(wanted: &Wanted, path: PathBuf, outcome: Result<Landed, FetchError>) -> Self {
-        Self {
-            link: wanted.link.clone(),
-            origin: Some(wanted.origin),
-            path: Some(path),
-            outcome,
-            judgement: None,
-        }
-    }
-
-    fn unfound(unfound: Unfound) -> Self {
-        Self {
-            link: unfound.link,
-            origin: None,
-            path: None,
-            outcome: Err(unfound.error.into()),
-            judgement: None,
         }
     }
 }

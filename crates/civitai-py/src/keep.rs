@@ -9,9 +9,9 @@ use civitai_library::quarantine;
 use serde_json::{Value, json};
 
 use crate::errors::Failure;
-use crate::library::fields;
 use crate::line::{Duplicate, Held, Line, Operation};
 use crate::look::blocking;
+use crate::stock::fields;
 
 /// What is to be done to a library.
 pub(crate) enum Deed {

@@ -8,10 +8,13 @@
     reason = "arguments of Python come by value"
 )]
 
+mod choose;
 mod client;
 mod crypt;
+mod desk;
 mod errors;
 mod failures;
+mod fetched;
 mod give;
 mod keep;
 mod library;
@@ -25,6 +28,7 @@ mod runtime;
 mod settings;
 mod sim;
 mod site;
+mod stock;
 mod table;
 mod take;
 mod transfer;
@@ -40,6 +44,8 @@ mod _civitai_rs {
     use super::client::Client;
     #[pymodule_export]
     use super::crypt::{decrypt, decrypt_async, encrypt, encrypt_async, init_keys};
+    #[pymodule_export]
+    use super::fetched::Fetched;
     #[pymodule_export]
     use super::library::Library;
     #[pymodule_export]
@@ -63,7 +69,7 @@ mod _civitai_rs {
     #[pymodule_export]
     use super::table::Table;
     #[pymodule_export]
-    use super::transfer::{Fetched, Transfer};
+    use super::transfer::Transfer;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -7,33 +7,27 @@ use std::time::Duration;
 
 use civitai_download::{Connections, Jobs, Limit};
 use civitai_library::Library as Place;
-use civitai_library::catalogue::{Entry as Known, MatchedBy};
-use civitai_library::identify::Learned;
-use civitai_library::repair::{Repair, Repaired as Mended, Sources, Wish};
-use civitai_library::scan::{Reading, Scan, ScanTell, Scanned as Brought, Target};
+use civitai_library::scan::{Reading, Scan};
 use civitai_library::site::Site;
-use civitai_library::updates::{Base, updates};
-use civitai_library::verify::{Checked as Stands, Pace, Reading as Due, ReadingError, look};
-use civitai_library::workflow::{self, Finding, Shelf};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
+use crate::choose::Choose;
 use crate::client::Client;
-use crate::errors::Failure;
+use crate::desk::{Desk, Links};
+use crate::fetched::Fetched;
 use crate::keep::{self, Deed};
 use crate::line::{
-    Checked, Duplicate, Entry, Held, Identity, Line, Locked, Operation, Reference, Repaired,
-    Scanned, Update,
+    Checked, Duplicate, Entry, Held, Identity, Locked, Operation, Reference, Repaired, Scanned,
+    Update,
 };
-use crate::look::{blocking, identified};
 use crate::project;
 use crate::runtime::{Coroutine, coroutine, wait};
 use crate::settings::Settings;
 use crate::site;
+use crate::stock;
 use crate::take;
-use crate::transfer::{self, Choose, Desk, Fetched, Links, Transfer};
+use crate::transfer::{self, Transfer};
 
 /// A folder of models: known, placed, described, reproducible, repairable.
 #[pyclass(frozen, module = "civitai_rs")]
@@ -356,7 +350,7 @@ impl Library {
         hash: bool,
     ) -> PyResult<Scanned> {
         let scan = self.scanning(offline, hash)?;
-        wait(py, scanned(scan, paths(folders)?))
+        wait(py, stock::scanned(scan, paths(folders)?))
     }
 
     /// Looks what is there, hashes what is new, and asks the site what it is.
@@ -368,17 +362,17 @@ impl Library {
         hash: bool,
     ) -> PyResult<Coroutine> {
         let scan = self.scanning(offline, hash)?;
-        Ok(coroutine(scanned(scan, paths(folders)?)))
+        Ok(coroutine(stock::scanned(scan, paths(folders)?)))
     }
 
     /// Returns what is known of the files.
     fn list(&self, py: Python<'_>) -> PyResult<Vec<Entry>> {
-        wait(py, entries(self.place.clone()))
+        wait(py, stock::entries(self.place.clone()))
     }
 
     /// Returns what is known of the files.
     fn list_async(&self) -> Coroutine {
-        coroutine(entries(self.place.clone()))
+        coroutine(stock::entries(self.place.clone()))
     }
 
     /// Says how the files stand: by size and time, or, if `deep`, by reading each byte.
@@ -392,7 +386,10 @@ impl Library {
         io_limit: Option<NonZeroU64>,
     ) -> PyResult<Vec<Checked>> {
         let depth = deep.then_some((every.unwrap_or_default(), io_limit));
-        wait(py, verified(self.place.clone(), self::paths(paths)?, depth))
+        wait(
+            py,
+            stock::verified(self.place.clone(), self::paths(paths)?, depth),
+        )
     }
 
     /// Says how the files stand: by size and time, or, if `deep`, by reading each byte.
@@ -406,7 +403,7 @@ impl Library {
     ) -> PyResult<Coroutine> {
         let depth = deep.then_some((every.unwrap_or_default(), io_limit));
         let paths = self::paths(paths)?;
-        Ok(coroutine(verified(self.place.clone(), paths, depth)))
+        Ok(coroutine(stock::verified(self.place.clone(), paths, depth)))
     }
 
     /// Makes damaged files whole, with as few bytes from elsewhere as it takes.
@@ -419,7 +416,7 @@ impl Library {
         offline: bool,
     ) -> PyResult<Vec<Repaired>> {
         let site = self.site_unless(offline)?;
-        let work = repaired(self.place.clone(), self::paths(paths)?, copies, site);
+        let work = stock::repaired(self.place.clone(), self::paths(paths)?, copies, site);
         wait(py, work)
     }
 
@@ -432,7 +429,7 @@ impl Library {
         offline: bool,
     ) -> PyResult<Coroutine> {
         let site = self.site_unless(offline)?;
-        let work = repaired(self.place.clone(), self::paths(paths)?, copies, site);
+        let work = stock::repaired(self.place.clone(), self::paths(paths)?, copies, site);
         Ok(coroutine(work))
     }
 
@@ -445,7 +442,10 @@ impl Library {
         same_base: bool,
     ) -> PyResult<Vec<Update>> {
         let (place, site) = (self.place.clone(), self.site()?);
-        wait(py, updated(place, self::paths(paths)?, site, same_base))
+        wait(
+            py,
+            stock::updated(place, self::paths(paths)?, site, same_base),
+        )
     }
 
     /// Says of which models there are newer versions.
@@ -453,17 +453,17 @@ impl Library {
     fn updates_async(&self, paths: &Bound<'_, PyTuple>, same_base: bool) -> PyResult<Coroutine> {
         let (place, site) = (self.place.clone(), self.site()?);
         let paths = self::paths(paths)?;
-        Ok(coroutine(updated(place, paths, site, same_base)))
+        Ok(coroutine(stock::updated(place, paths, site, same_base)))
     }
 
     /// Says what a file is by its header, and by what the library has taught.
     fn identify(&self, py: Python<'_>, path: PathBuf) -> PyResult<Identity> {
-        wait(py, told(self.place.clone(), path))
+        wait(py, stock::told(self.place.clone(), path))
     }
 
     /// Says what a file is by its header, and by what the library has taught.
     fn identify_async(&self, path: PathBuf) -> Coroutine {
-        coroutine(told(self.place.clone(), path))
+        coroutine(stock::told(self.place.clone(), path))
     }
 
     /// Returns the digests of a file.
@@ -480,14 +480,14 @@ impl Library {
     #[pyo3(signature = (path, *, offline = false))]
     fn references(&self, py: Python<'_>, path: PathBuf, offline: bool) -> PyResult<Vec<Reference>> {
         let site = self.site_unless(offline)?;
-        wait(py, referred(self.place.clone(), path, site))
+        wait(py, stock::referred(self.place.clone(), path, site))
     }
 
     /// Returns the models that a workflow, or a picture with one in it, uses, and which of them are missing.
     #[pyo3(signature = (path, *, offline = false))]
     fn references_async(&self, path: PathBuf, offline: bool) -> PyResult<Coroutine> {
         let site = self.site_unless(offline)?;
-        Ok(coroutine(referred(self.place.clone(), path, site)))
+        Ok(coroutine(stock::referred(self.place.clone(), path, site)))
     }
 
     /// Puts models, and what stands beside them, into the trash.
@@ -603,307 +603,4 @@ impl Library {
 
 fn paths(paths: &Bound<'_, PyTuple>) -> PyResult<Vec<PathBuf>> {
     paths.iter().map(|path| path.extract()).collect()
-}
-
-async fn targets(place: &Place, paths: Vec<PathBuf>) -> Result<Vec<Target>, Failure> {
-    let place = place.clone();
-    Ok(blocking(move || Target::of(&place, &paths)).await??)
-}
-
-async fn scanned(scan: Scan, folders: Vec<PathBuf>) -> PyResult<Scanned> {
-    let targets = targets(&scan.library, folders).await?;
-    let quiet: ScanTell = Arc::new(|_| {});
-    let brought = scan.run(&targets, &quiet).await.map_err(Failure::from)?;
-    Ok(of_scan(&brought).into())
-}
-
-fn of_scan(brought: &Brought) -> Line {
-    let changes = &brought.changes;
-    let problems = brought
-        .problems
-        .iter()
-        .map(|problem| civitai_security::redact_causes(problem));
-    let broken = brought
-        .broken
-        .iter()
-        .map(|problem| civitai_security::redact_causes(problem));
-    let line = json!({
-        "count": changes.files(),
-        "new": changes.new.len(),
-        "changed": changes.changed.len(),
-        "moved": changes.moved.len(),
-        "missing": changes.missing.len(),
-        "back": changes.back.len(),
-        "unchanged": changes.unchanged,
-        "hashed": brought.hashed,
-        "bytes": brought.bytes,
-        "asked": brought.matched.asked,
-        "matched": brought.matched.found,
-        "bySidecar": brought.by_sidecar,
-        "problems": problems.chain(broken).collect::<Vec<_>>(),
-    });
-    fields(line)
-}
-
-async fn entries(place: Place) -> PyResult<Vec<Entry>> {
-    let known = blocking(move || match place.catalogue_if_there()? {
-        Some(catalogue) => catalogue.entries(),
-        None => Ok(Vec::new()),
-    });
-    let known = known.await?.map_err(Failure::from)?;
-    Ok(known.iter().map(|entry| of_entry(entry).into()).collect())
-}
-
-fn of_entry(entry: &Known) -> Line {
-    let origin = entry.matched.map(|matched| matched.origin);
-    let sha256 = entry.digests.as_ref().and_then(|digests| digests.sha256);
-    let line = json!({
-        "path": entry.path,
-        "bytes": entry.stamp.bytes,
-        "sha256": sha256.map(|digest| digest.to_string()),
-        "modelId": origin.and_then(|origin| origin.model),
-        "versionId": origin.map(|origin| origin.version),
-        "fileId": origin.and_then(|origin| origin.file),
-        "modelType": entry.model_type(),
-        "baseModel": entry.base_model(),
-        "matchedBy": entry.matched.map(|matched| MatchedBy::as_str(matched.by)),
-        "missing": entry.missing.is_some(),
-    });
-    fields(line)
-}
-
-/// How deep: how often each file is to be read, and how fast.
-type Depth = Option<(Duration, Option<NonZeroU64>)>;
-
-async fn verified(place: Place, paths: Vec<PathBuf>, depth: Depth) -> PyResult<Vec<Checked>> {
-    let mut checked = Vec::new();
-    let cancel = CancellationToken::new();
-    let _stop = cancel.clone().drop_guard();
-    for target in targets(&place, paths).await? {
-        let Some((every, rate)) = depth else {
-            let stands = blocking(move || look(&target)).await?;
-            let stands = stands.map_err(Failure::from)?;
-            checked.extend(stands.iter().map(|stands| of_check(stands, &[])));
-            continue;
-        };
-        let pace = Pace::new(rate, cancel.child_token());
-        let read = blocking(move || {
-            let mut reading = Due::of(&target, every)?;
-            let others = std::mem::take(&mut reading.others);
-            let mut all: Vec<_> = others
-                .into_iter()
-                .map(|stands| (stands, Vec::new()))
-                .collect();
-            for entry in std::mem::take(&mut reading.due) {
-                all.push(reading.examine(&entry, &pace, &|_| {})?);
-            }
-            Ok::<_, ReadingError>(all)
-        });
-        let read = read.await?.map_err(Failure::from)?;
-        checked.extend(read.iter().map(|(stands, ranges)| of_check(stands, ranges)));
-    }
-    Ok(checked.into_iter().map(Checked::from).collect())
-}
-
-fn of_check(stands: &Stands, ranges: &[std::ops::Range<u64>]) -> Line {
-    fields(json!({
-        "path": stands.path,
-        "status": stands.status.as_str(),
-        "ranges": pairs(ranges),
-    }))
-}
-
-/// Ranges as pairs, the first byte and the first one after; nothing where no range is known.
-fn pairs(ranges: &[std::ops::Range<u64>]) -> Option<Vec<[u64; 2]>> {
-    let pairs = ranges.iter().map(|range| [range.start, range.end]);
-    (!ranges.is_empty()).then(|| pairs.collect())
-}
-
-async fn repaired(
-    place: Place,
-    paths: Vec<PathBuf>,
-    copies: Vec<PathBuf>,
-    site: Option<Site>,
-) -> PyResult<Vec<Repaired>> {
-    let cancel = CancellationToken::new();
-    let _stop = cancel.clone().drop_guard();
-    let mut done: Vec<Repaired> = Vec::new();
-    for target in targets(&place, paths).await? {
-        let sources = Sources {
-            folders: copies.clone(),
-            site: site.clone(),
-        };
-        let opened = blocking(move || {
-            let Some(catalogue) = target.library.catalogue_if_there()? else {
-                return Ok(None);
-            };
-            let mut entries = catalogue.entries()?;
-            entries.retain(|entry| target.covers(&entry.path));
-            // Whoever names one file wants it back.
-            let is_named = |entry: &Known| target.folders.contains(&entry.path);
-            let entries: Vec<_> = entries
-                .into_iter()
-                .map(|entry| {
-                    let wish = if is_named(&entry) {
-                        Wish::ByName
-                    } else {
-                        Wish::Along
-                    };
-                    (entry, wish)
-                })
-                .collect();
-            let repair = Repair::new(target.library.clone(), catalogue, sources)?;
-            Ok::<_, civitai_library::repair::Error>(Some((Arc::new(repair), entries)))
-        });
-        let Some((repair, entries)) = opened.await?.map_err(Failure::from)? else {
-            continue;
-        };
-        for (entry, wish) in entries {
-            let outcome = repair.run(&entry, wish, &cancel).await;
-            done.push(of_repair(&entry.path, outcome)?.into());
-        }
-    }
-    Ok(done)
-}
-
-fn of_repair(
-    path: &str,
-    outcome: Result<Mended, civitai_library::repair::Error>,
-) -> Result<Line, Failure> {
-    let (status, fetched_bytes, ranges) = match &outcome {
-        Ok(Mended::Whole) => ("ok", 0, None),
-        Ok(Mended::Mended {
-            located,
-            fetched_bytes,
-        }) => ("repaired", *fetched_bytes, pairs(&located.ranges)),
-        Ok(Mended::Restored { .. }) => ("restored", 0, None),
-        Ok(Mended::Fetched { fetched_bytes }) => ("fetched", *fetched_bytes, None),
-        Ok(Mended::Missing) => ("missing", 0, None),
-        Ok(Mended::Changed) => ("changed", 0, None),
-        Ok(_) => ("unknown", 0, None),
-        Err(_) => ("failed", 0, None),
-    };
-    let problem = outcome
-        .err()
-        .map(|error| civitai_security::redact_causes(&error));
-    Ok(fields(json!({
-        "path": path,
-        "status": status,
-        "fetchedBytes": fetched_bytes,
-        "ranges": ranges,
-        "problem": problem,
-    })))
-}
-
-async fn updated(
-    place: Place,
-    paths: Vec<PathBuf>,
-    site: Site,
-    same_base: bool,
-) -> PyResult<Vec<Update>> {
-    let base = if same_base {
-        Base::Same
-    } else {
-        Base::Compatible
-    };
-    let mut found: Vec<Update> = Vec::new();
-    for target in targets(&place, paths).await? {
-        let asked = updates(&site.client, &target.library, base, |entry| {
-            target.covers(&entry.path)
-        });
-        let newer = asked.await.map_err(Failure::from)?;
-        found.extend(newer.into_iter().map(|update| {
-            Update::from(fields(json!({
-                "path": update.path,
-                "versionId": update.version,
-                "newVersionId": update.new_version,
-                "newVersionName": update.name,
-                "reason": update.reason.as_str(),
-            })))
-        }));
-    }
-    Ok(found)
-}
-
-async fn told(place: Place, path: PathBuf) -> PyResult<Identity> {
-    let learned = blocking(move || match place.catalogue_if_there()? {
-        Some(catalogue) => catalogue.learned(),
-        None => Ok(Vec::new()),
-    });
-    let learned = learned.await?.map_err(Failure::from)?;
-    identified(path, Learned::new(learned)).await
-}
-
-async fn referred(place: Place, path: PathBuf, site: Option<Site>) -> PyResult<Vec<Reference>> {
-    let file = path.clone();
-    let looked = blocking(move || {
-        let entries = match place.catalogue_if_there()? {
-            Some(catalogue) => catalogue.entries()?,
-            None => Vec::new(),
-        };
-        let mut shelf = Shelf::of_entries(entries);
-        shelf.add_folder(&place.root);
-        let references =
-            workflow::read(&file).map_err(|error| Failure::new(error.code(), &error))?;
-        let findings = references
-            .into_iter()
-            .map(|reference| shelf.find(reference));
-        Ok::<Vec<Finding>, Failure>(findings.collect())
-    });
-    let mut findings = looked.await??;
-    if let Some(site) = site {
-        let mut open: Vec<&mut Finding> = findings.iter_mut().collect();
-        let asked = workflow::ask_site(&site.client, &mut open).await;
-        if let Some(error) = asked.error {
-            return Err(Failure::from(error).into());
-        }
-    }
-    let path = path.to_string_lossy();
-    Ok(findings
-        .iter()
-        .map(|finding| of_finding(&path, finding).into())
-        .collect())
-}
-
-fn of_finding(path: &str, finding: &Finding) -> Line {
-    let reference = &finding.reference;
-    let hash = reference
-        .hash
-        .as_ref()
-        .map(|hash| hash.as_str().to_ascii_lowercase());
-    let candidates: Vec<Value> = finding
-        .candidates
-        .iter()
-        .map(|candidate| {
-            json!({
-                "modelId": candidate.model,
-                "versionId": candidate.version,
-                "fileId": candidate.file,
-                "title": candidate.title,
-                "path": candidate.path,
-                "score": candidate.score,
-            })
-        })
-        .collect();
-    fields(json!({
-        "path": path,
-        "node": reference.node,
-        "kind": reference.kind.as_str(),
-        "name": reference.name,
-        "hash": hash,
-        "modelId": reference.model,
-        "versionId": reference.version,
-        "url": reference.url,
-        "activity": reference.activity.as_str(),
-        "status": finding.status.as_str(),
-        "link": finding.choice().and_then(workflow::Candidate::link),
-        "candidates": candidates,
-    }))
-}
-
-pub(crate) fn fields(line: Value) -> Line {
-    match line {
-        Value::Object(line) => line,
-        _ => Line::new(),
-    }
 }

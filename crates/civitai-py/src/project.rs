@@ -21,12 +21,14 @@ use pyo3::types::PyTuple;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::choose::{Care, Choose};
+use crate::desk::{Asked, Desk, Work};
 use crate::errors::Failure;
-use crate::library::fields;
+use crate::fetched::Fetched;
 use crate::line::{Line, Locked};
 use crate::look::blocking;
+use crate::stock::fields;
 use crate::take;
-use crate::transfer::{Asked, Care, Choose, Desk, Fetched, Work};
 
 /// Makes a project.
 pub(crate) async fn init(directory: PathBuf) -> PyResult<PathBuf> {
@@ -175,7 +177,7 @@ impl Work for Sync {
         }
         let policy = manifest.map(|manifest| manifest.policy).unwrap_or_default();
         let fetch = self.desk.fetch(&choose.care, self.check).await?;
-        let given = choose.given();
+        let given = choose.given;
         let sync = SyncFetch {
             fetch: &fetch,
             project: &project.directory,
