@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use civitai_api::FileId;
+use civitai_api::{FileId, ModelId};
 use civitai_download::Event;
 use civitai_library::catalogue::Origin;
 use civitai_library::fetch::{Action, Ended, FetchError, Landed, Told};
@@ -27,6 +27,7 @@ pub(crate) struct Fetched {
 impl Fetched {
     /// The `type` of the JSON line.
     #[getter]
+    #[expect(clippy::unused_self, reason = "a property of Python")]
     fn r#type(&self) -> &'static str {
         "file"
     }
@@ -203,7 +204,7 @@ fn failure(error: &FetchError, ended: &Ended) -> Failure {
     Failure::from(error)
         .with(
             "model_id",
-            id(ended.origin.and_then(|of| of.model).map(|id| id.get())),
+            id(ended.origin.and_then(|of| of.model).map(ModelId::get)),
         )
         .with("version_id", id(ended.origin.map(|of| of.version.get())))
         .with(
@@ -213,12 +214,12 @@ fn failure(error: &FetchError, ended: &Ended) -> Failure {
         .with("path", ended.path.clone())
 }
 
-fn of_origin(link: &str, origin: Option<Origin>) -> Line {
+fn of_origin(text: &str, origin: Option<Origin>) -> Line {
     let mut line = Line::new();
-    line.insert("link".into(), link.into());
+    line.insert("link".into(), text.into());
     let model = origin.and_then(|origin| origin.model);
     let file = origin.and_then(|origin| origin.file);
-    line.insert("modelId".into(), json!(model.map(|id| id.get())));
+    line.insert("modelId".into(), json!(model.map(ModelId::get)));
     line.insert(
         "versionId".into(),
         json!(origin.map(|origin| origin.version.get())),

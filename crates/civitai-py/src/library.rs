@@ -75,10 +75,6 @@ impl Library {
     #[pyo3(signature = (
         root = None, *, data_dir = None, layout = None, client = None, jobs = None, connections = None, limit_rate = None
     ))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "keywords of Python, each with a default"
-    )]
     fn new(
         root: Option<PathBuf>,
         data_dir: Option<PathBuf>,
@@ -209,11 +205,13 @@ impl Library {
     }
 
     /// Makes a project in a directory; returns the path of its `civitai.toml`.
+    #[expect(clippy::unused_self, reason = "a method of Python")]
     fn init(&self, py: Python<'_>, directory: PathBuf) -> PyResult<PathBuf> {
         wait(py, project::init(directory))
     }
 
     /// Makes a project in a directory; returns the path of its `civitai.toml`.
+    #[expect(clippy::unused_self, reason = "a method of Python")]
     fn init_async(&self, directory: PathBuf) -> Coroutine {
         coroutine(project::init(directory))
     }
@@ -316,7 +314,7 @@ impl Library {
     ) -> PyResult<Vec<Fetched>> {
         transfer::run(
             py,
-            project::Sync::new(self.desk()?, project, check)?,
+            project::Sync::new(self.desk()?, project, check),
             Choose::of(care)?,
         )
     }
@@ -335,7 +333,7 @@ impl Library {
     ) -> PyResult<Coroutine> {
         transfer::run_async(
             py,
-            project::Sync::new(self.desk()?, project, check)?,
+            project::Sync::new(self.desk()?, project, check),
             Choose::of(care)?,
         )
     }
@@ -467,11 +465,13 @@ impl Library {
     }
 
     /// Returns the digests of a file.
+    #[expect(clippy::unused_self, reason = "a method of Python")]
     fn hash(&self, py: Python<'_>, path: PathBuf) -> PyResult<crate::line::FileHashes> {
         crate::look::hash(py, path)
     }
 
     /// Returns the digests of a file.
+    #[expect(clippy::unused_self, reason = "a method of Python")]
     fn hash_async(&self, path: PathBuf) -> Coroutine {
         crate::look::hash_async(path)
     }
@@ -530,9 +530,9 @@ impl Library {
     }
 
     /// Gives a model, and what stands beside it, another name.
-    fn rename_async(&self, path: PathBuf, name: String) -> PyResult<Coroutine> {
+    fn rename_async(&self, path: PathBuf, name: String) -> Coroutine {
         let work = keep::carry_out(self.place.clone(), Deed::Rename(path, name));
-        Ok(coroutine(async { Ok(work.await?) }))
+        coroutine(async { Ok(work.await?) })
     }
 
     /// Takes an operation back; the latest, if none is named.
@@ -544,9 +544,9 @@ impl Library {
 
     /// Takes an operation back; the latest, if none is named.
     #[pyo3(signature = (id = None))]
-    fn undo_async(&self, id: Option<u64>) -> PyResult<Coroutine> {
+    fn undo_async(&self, id: Option<u64>) -> Coroutine {
         let work = keep::carry_out(self.place.clone(), Deed::Undo(id));
-        Ok(coroutine(async { Ok(work.await?) }))
+        coroutine(async { Ok(work.await?) })
     }
 
     /// Returns the groups of files that are alike.
@@ -556,9 +556,9 @@ impl Library {
     }
 
     /// Returns the groups of files that are alike.
-    fn duplicates_async(&self) -> PyResult<Coroutine> {
+    fn duplicates_async(&self) -> Coroutine {
         let work = keep::duplicates(self.place.clone());
-        Ok(coroutine(async { Ok(work.await?) }))
+        coroutine(async { Ok(work.await?) })
     }
 
     /// Returns what is in quarantine.
@@ -568,9 +568,9 @@ impl Library {
     }
 
     /// Returns what is in quarantine.
-    fn quarantine_async(&self) -> PyResult<Coroutine> {
+    fn quarantine_async(&self) -> Coroutine {
         let work = keep::held(self.place.clone());
-        Ok(coroutine(async { Ok(work.await?) }))
+        coroutine(async { Ok(work.await?) })
     }
 
     /// Gives a file in quarantine its name after all.
@@ -580,9 +580,9 @@ impl Library {
     }
 
     /// Gives a file in quarantine its name after all.
-    fn release_async(&self, id: u64) -> PyResult<Coroutine> {
+    fn release_async(&self, id: u64) -> Coroutine {
         let work = keep::release(self.place.clone(), id);
-        Ok(coroutine(async { Ok(work.await?) }))
+        coroutine(async { Ok(work.await?) })
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

@@ -124,7 +124,7 @@ lines! {
 
     /// What a scan of the library has brought.
     Scanned "summary" {
-        count plain "count", new plain "new", changed plain "changed", moved plain "moved", missing plain "missing",
+        count plain "count", added plain "new", changed plain "changed", moved plain "moved", missing plain "missing",
         back plain "back", unchanged plain "unchanged", hashed plain "hashed", bytes plain "bytes", asked plain "asked",
         matched plain "matched", by_sidecar plain "bySidecar", problems plain "problems",
     }

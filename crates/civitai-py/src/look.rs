@@ -91,13 +91,16 @@ async fn hashed(path: PathBuf) -> PyResult<FileHashes> {
     let _stop = StopOnDrop(Arc::clone(&stop));
     let file = path.clone();
     let read = blocking(move || {
-        let go_on = |_| match stop.load(Ordering::Relaxed) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
+        let go_on = |_| {
+            if stop.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
         let mut read = None;
         hash_files(&[file], DigestSet::ALL, &go_on, |_, result| {
-            read = Some(result)
+            read = Some(result);
         });
         read
     });
@@ -162,7 +165,7 @@ fn of_identity(path: &Path, told: &Told) -> Line {
     line.insert("baseModel".into(), json!(base_model));
     line.insert(
         "family".into(),
-        json!(told.family.map(|family| family.as_str())),
+        json!(told.family.map(civitai_library::identify::Family::as_str)),
     );
     line.insert("confidence".into(), json!(told.confidence));
     line.insert("evidence".into(), json!(told.evidence));

@@ -149,12 +149,12 @@ pub(crate) struct Sync {
 }
 
 impl Sync {
-    pub(crate) fn new(desk: Desk, project: Option<PathBuf>, check: bool) -> PyResult<Self> {
-        Ok(Self {
+    pub(crate) fn new(desk: Desk, project: Option<PathBuf>, check: bool) -> Self {
+        Self {
             desk,
             project,
             check,
-        })
+        }
     }
 }
 

@@ -106,7 +106,7 @@ pub(crate) async fn verified(
             checked.extend(stands.iter().map(|stands| of_check(stands, &[])));
             continue;
         };
-        let pace = Pace::new(rate, cancel.child_token());
+        let budget = Pace::new(rate, cancel.child_token());
         let read = blocking(move || {
             let mut reading = Due::of(&target, every)?;
             let others = std::mem::take(&mut reading.others);
@@ -115,7 +115,7 @@ pub(crate) async fn verified(
                 .map(|stands| (stands, Vec::new()))
                 .collect();
             for entry in std::mem::take(&mut reading.due) {
-                all.push(reading.examine(&entry, &pace, &|_| {})?);
+                all.push(reading.examine(&entry, &budget, &|_| {})?);
             }
             Ok::<_, ReadingError>(all)
         });
@@ -180,16 +180,13 @@ pub(crate) async fn repaired(
         };
         for (entry, wish) in entries {
             let outcome = repair.run(&entry, wish, &cancel).await;
-            done.push(of_repair(&entry.path, outcome)?.into());
+            done.push(of_repair(&entry.path, outcome).into());
         }
     }
     Ok(done)
 }
 
-fn of_repair(
-    path: &str,
-    outcome: Result<Mended, civitai_library::repair::Error>,
-) -> Result<Line, Failure> {
+fn of_repair(path: &str, outcome: Result<Mended, civitai_library::repair::Error>) -> Line {
     let (status, fetched_bytes, ranges) = match &outcome {
         Ok(Mended::Whole) => ("ok", 0, None),
         Ok(Mended::Mended {
@@ -204,13 +201,13 @@ fn of_repair(
         Err(_) => ("failed", 0, None),
     };
     let problem = outcome.err().map(|error| redact_causes(&error));
-    Ok(fields(json!({
+    fields(json!({
         "path": path,
         "status": status,
         "fetchedBytes": fetched_bytes,
         "ranges": ranges,
         "problem": problem,
-    })))
+    }))
 }
 
 pub(crate) async fn updated(

@@ -66,9 +66,9 @@ fn settled(py: Python<'_>, fetched: Vec<Fetched>, raises: bool) -> PyResult<Vec<
     match failed.filter(|_| raises) {
         None => Ok(fetched),
         Some(failure) => {
-            let raised = PyErr::from(failure);
-            raised.value(py).setattr("results", fetched)?;
-            Err(raised)
+            let error = PyErr::from(failure);
+            error.value(py).setattr("results", fetched)?;
+            Err(error)
         }
     }
 }

@@ -92,7 +92,7 @@ def test_a_scan_knows_what_was_put_there_by_hand(library: Library, client: Clien
     assert fetched.path is not None
     other = Library(library.root, data_dir=library.data_dir.with_name("other"), client=client)
     scanned = other.scan()
-    assert (scanned.count, scanned.new, scanned.hashed, scanned.matched) == (1, 1, 1, 1)
+    assert (scanned.count, scanned.added, scanned.hashed, scanned.matched) == (1, 1, 1, 1)
     [entry] = other.list()
     assert (entry.version_id, entry.sha256, entry.matched_by) == (version, sha256, "hash")
     assert other.scan().unchanged == 1

@@ -302,7 +302,7 @@ class Scanned:
         """How many files there are."""
 
     @property
-    def new(self) -> int:
+    def added(self) -> int:
         """How many are new."""
 
     @property
