@@ -192,3 +192,169 @@ fn a_rotation_finds_what_was_encrypted() {
     );
     assert!(bytes(&user, "back.bin") == bytes(&user, "model.bin"));
 }
+
+/// A pair of `age`, drawn for these tests.
+const IDENTITY: &str = "AGE-SECRET-KEY-1EQPVKASAZMMGR28NVVQH26406W4Y56THV8EVMAX0UT9XJ96G43NS3CLZJ2";
+const RECIPIENT: &str = "age1tgykna0afq5jms53rkljc9ykd2z2pylf4uwtfvupf2x5rzm75y9s4mtzxw";
+
+#[test]
+fn files_go_to_people_with_age_and_come_back() {
+    let user = User::new();
+    user.write("model.bin", "a".repeat(300_000));
+    user.write("identity", format!("# made today\n{IDENTITY}\n"));
+    user.write("friends", format!("# us\n\n{RECIPIENT}\n"));
+    for words in [
+        ["--age-recipient", RECIPIENT],
+        ["--age-recipients-file", "friends"],
+    ] {
+        let words = [&["encrypt", "model.bin", "--json"], &words[..]].concat();
+        let line = user.run(&words).exits(0).line("encrypted");
+        assert_eq!(
+            (&line["format"], &line["level"]),
+            (&"age".into(), &Value::Null)
+        );
+        assert!(bytes(&user, "model.bin.age").starts_with(b"age-encryption.org/v1\n"));
+        user.run(&["decrypt", "model.bin.age", "-o", "back", "--json"])
+            .exits(3);
+        let words = [
+            "decrypt",
+            "model.bin.age",
+            "-o",
+            "back",
+            "--identity",
+            "identity",
+        ];
+        user.run(&words).exits(0);
+        assert!(bytes(&user, "back") == bytes(&user, "model.bin"));
+        for name in ["back", "model.bin.age"] {
+            fs_err::remove_file(user.path(name)).expect("it is there");
+        }
+    }
+}
+
+#[test]
+fn an_age_file_under_a_passphrase_opens_with_it_alone() {
+    let user = User::new();
+    user.write("pass", "correct horse battery\n");
+    user.write("wrong", "something else again\n");
+    user.write("model.bin", "content");
+    run(&user, &["encrypt", "model.bin", "--age-passphrase"], 0);
+    let words = ["decrypt", "model.bin.age", "-o", "back", "--json"];
+    let wrong = [&words[..], &["--passphrase-file", "wrong"]].concat();
+    let refused = user.run(&wrong).exits(7);
+    assert_eq!(refused.lines()[0]["error"]["kind"], "integrity");
+    assert!(!user.path("back").exists());
+    run(&user, &["decrypt", "model.bin.age", "-o", "back"], 0);
+    assert_eq!(bytes(&user, "back"), b"content");
+}
+
+#[test]
+fn what_is_encrypted_goes_from_one_form_to_the_other() {
+    let user = somebody();
+    user.write("identity", IDENTITY);
+    run(&user, &["encrypt", "model.bin"], 0);
+    let plain = bytes(&user, "model.bin");
+    fs_err::remove_file(user.path("model.bin")).expect("it is there");
+    let words = ["encrypt", "model.bin.cke", "--age-recipient", RECIPIENT];
+    let line = run(&user, &words, 0).remove(0);
+    let output = line["output"].as_str().expect("it is named");
+    assert!(output.ends_with("/model.bin.age"), "{output}");
+    let words = [
+        "encrypt",
+        "model.bin.age",
+        "--identity",
+        "identity",
+        "--level",
+        "high",
+        "--to",
+        "again",
+    ];
+    run(&user, &words, 0);
+    assert!(!user.path("model.bin").exists());
+    run(&user, &["decrypt", "again/model.bin.cke"], 0);
+    assert!(bytes(&user, "again/model.bin") == plain);
+    // To another level.
+    let words = [
+        "encrypt",
+        "model.bin.cke",
+        "--level",
+        "maximum",
+        "--to",
+        "more",
+    ];
+    assert_eq!(run(&user, &words, 0)[0]["level"], "maximum");
+    run(&user, &["decrypt", "more/model.bin.cke"], 0);
+    assert!(bytes(&user, "more/model.bin") == plain);
+}
+
+#[test]
+fn keys_of_age_that_are_none_are_told_without_being_repeated() {
+    let user = User::new();
+    user.write("model.bin", "content");
+    let mistyped = IDENTITY.replace("EQPV", "EQPW");
+    user.write("identity", format!("{mistyped}\n"));
+    user.run(&["encrypt", "model.bin", "--age-recipient", RECIPIENT])
+        .exits(0);
+    let words = [
+        "decrypt",
+        "model.bin.age",
+        "-o",
+        "back",
+        "--identity",
+        "identity",
+    ];
+    let refused = user.run(&words).exits(2);
+    assert!(!refused.stderr.contains("1EQPW"), "{}", refused.stderr);
+    user.run(&["encrypt", "model.bin", "--age-recipient", "age1nonsense"])
+        .exits(2);
+    let both = [
+        "encrypt",
+        "model.bin",
+        "--age-recipient",
+        RECIPIENT,
+        "--level",
+        "high",
+    ];
+    user.run(&both).exits(2);
+    assert!(!user.path("back").exists());
+}
+
+#[test]
+fn every_refusal_is_one_line_in_either_language() {
+    let user = somebody();
+    let (other, keyless) = (somebody(), User::new());
+    run(&user, &["encrypt", "model.bin", "--level", "maximum"], 0);
+    let good = bytes(&user, "model.bin.cke");
+    let mut later = good.clone();
+    later[3] = 9;
+    let mut damaged = good.clone();
+    damaged[70_000] ^= 1;
+    let mut header = good.clone();
+    header[20] ^= 1;
+    let half = somebody();
+    let cases: [(&User, &[u8], i32); 6] = [
+        (&other, &good, 7),
+        (&keyless, &good, 3),
+        (&half, &good, 7),
+        (&user, &later, 2),
+        (&user, &damaged, 7),
+        (&user, &header, 7),
+    ];
+    for (at, content, code) in cases {
+        at.write("pass", "correct horse battery\n");
+        at.write("file.cke", content);
+        let mut told = Vec::new();
+        for lang in ["en", "ja"] {
+            let words = ["decrypt", "file.cke", "--lang", lang, PASS[0], PASS[1]];
+            let ran = at.run(&words).exits(code);
+            let mut lines = ran.stderr.lines();
+            let first = lines.next().unwrap_or_default().to_owned();
+            assert!(!first.is_empty(), "{ran:#?}");
+            // At most a hint follows.
+            assert!(lines.count() <= 1, "{ran:#?}");
+            assert!(ran.stdout.is_empty() && !at.path("file").exists());
+            told.push(first);
+        }
+        assert_ne!(told[0], told[1]);
+    }
+}

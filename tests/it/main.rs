@@ -31,6 +31,7 @@ mod resolve;
 mod reuse;
 mod rough;
 mod scan;
+mod sealed;
 mod search;
 mod secrets;
 mod threat_model;

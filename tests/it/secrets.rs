@@ -222,6 +222,12 @@ fn a_process_at_work_shows_the_token_to_nobody() {
         assert!(!shown.is_empty());
         search(place, &shown);
     }
+    let limits = fs_err::read_to_string(process.join("limits")).unwrap();
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"));
+    let soft = core.and_then(|line| line.split_whitespace().nth(4));
+    assert_eq!(soft, Some("0"), "{limits}");
     let runs_as = fs_err::read_to_string(process.join("status")).unwrap();
     assert!(!runs_as.contains("\nUid:\t0\t"), "{runs_as}");
     for place in ["environ", "mem", "maps"] {
@@ -230,4 +236,155 @@ fn a_process_at_work_shows_the_token_to_nobody() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// Runs the program from a shell that did something before.
+fn from_shell(user: &User, before: &str, words: &[&str]) -> std::process::Command {
+    let plain = user.command(words);
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", &format!("{before}; exec \"$@\""), "sh"])
+        .arg(plain.get_program())
+        .args(words)
+        .current_dir(user.home())
+        .env_clear()
+        .stdin(Stdio::null());
+    command.envs(
+        plain
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    command
+}
+
+#[test]
+fn no_core_is_dumped_whatever_the_limits_were() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let site = site_that_knows_it();
+    site.sim.faults().add(Knob::Throttle {
+        bytes_per_second: 1 << 18,
+    });
+    let user = User::of(&site).with("CIVITAI_TOKEN", CANARY);
+    let words = ["get", "1001", "--to", "out", "--json"];
+    let mut child = from_shell(&user, "ulimit -c unlimited 2>/dev/null", &words)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines
+        .find(|line| line.as_ref().unwrap().contains("\"progress\""))
+        .expect("it is at work")
+        .unwrap();
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::ABORT).unwrap();
+    let status = child.wait().unwrap();
+    assert!(
+        status.signal().is_some() && !status.core_dumped(),
+        "{status}"
+    );
+    search_files(user.home(), Path::new(""));
+}
+
+/// Modes of all files below a folder, by their paths from there.
+fn modes(folder: &Path, below: &str, found: &mut Vec<(String, u32)>) {
+    for entry in fs_err::read_dir(folder).expect("it is there") {
+        let entry = entry.expect("it is readable");
+        let name = format!("{below}{}", entry.file_name().to_string_lossy());
+        let there = fs_err::symlink_metadata(entry.path()).expect("it is there");
+        found.push((name.clone(), there.permissions().mode() & 0o777));
+        if there.is_dir() {
+            modes(&entry.path(), &format!("{name}/"), found);
+        }
+    }
+}
+
+#[test]
+fn what_holds_secrets_is_private_whatever_the_umask() {
+    let site = site_that_knows_it();
+    let user = User::new().with("CIVITAI_BASE_URL", site.url());
+    user.write("pass", "correct horse battery\n");
+    let token = user.write("token", CANARY);
+    let token = token.to_str().unwrap();
+    for words in [
+        &["login", "--token-file", token][..],
+        &["keys", "init", "--passphrase-file", "pass"],
+        &["config", "set", "jobs", "2"],
+        &["keys", "backup", "--passphrase-file", "pass", "-o", "words"],
+    ] {
+        let ran = from_shell(&user, "umask 000", words).output().unwrap();
+        assert!(ran.status.success(), "{ran:?}");
+    }
+    let mut found = Vec::new();
+    modes(user.home(), "", &mut found);
+    let mode = |name: &str| {
+        let mode = found.iter().find(|(path, _)| path == name);
+        mode.unwrap_or_else(|| panic!("{name} in {found:?}")).1
+    };
+    assert_eq!(mode("words"), 0o600);
+    assert_eq!(mode(".config/civitai-dl"), 0o700);
+    assert_eq!(mode(".config/civitai-dl/config.toml"), 0o600);
+    assert_eq!(mode(".local/share/civitai-dl") & 0o022, 0);
+    for part in ["keys", "tokens"] {
+        let folder = format!(".local/share/civitai-dl/{part}");
+        assert_eq!(mode(&folder), 0o700);
+        let files = found
+            .iter()
+            .filter(|(path, _)| path.starts_with(&format!("{folder}/")));
+        let wide: Vec<_> = files.filter(|(_, mode)| *mode != 0o600).collect();
+        assert!(wide.is_empty(), "{wide:?}");
+    }
+}
+
+#[test]
+fn a_stored_token_that_others_can_read_is_closed_and_a_link_is_not_followed() {
+    let site = site_that_knows_it();
+    let user = User::new().with("CIVITAI_BASE_URL", site.url());
+    let ran = user.run_with_input(&["login", "--json"], CANARY).exits(0);
+    let stored = PathBuf::from(ran.line("login")["stored"].as_str().unwrap());
+    let folder = stored.parent().unwrap();
+    let set = |path: &Path, mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        fs_err::set_permissions(path, mode).unwrap();
+    };
+    set(&stored, 0o644);
+    set(folder, 0o755);
+    let ran = user.run(&["whoami"]).exits(0);
+    for path in [&stored, folder] {
+        assert!(
+            ran.stderr.contains(path.to_str().unwrap()),
+            "{}",
+            ran.stderr
+        );
+        let mode = fs_err::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0);
+    }
+    assert!(user.run(&["whoami"]).exits(0).stderr.is_empty());
+    let elsewhere = user.path("elsewhere");
+    fs_err::rename(&stored, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &stored).unwrap();
+    let ran = user.run(&["whoami", "--json"]).exits(10);
+    assert_eq!(ran.line("error")["error"]["kind"], "policy");
+    search("what is said of a link", ran.stdout.as_bytes());
+}
+
+#[test]
+fn an_address_with_a_token_in_it_is_masked_when_the_server_fails() {
+    let site = site_that_knows_it();
+    site.sim.faults().add(Knob::Status {
+        code: 500,
+        headers: Vec::new(),
+        body: String::new(),
+    });
+    let user = User::of(&site);
+    let url = format!("{}api/download/models/10010?token={CANARY}", site.url());
+    for json in [&[][..], &["--json"]] {
+        let words = [&["fetch", &url, "-o", "f", "-vv", "--lang", "en"], json].concat();
+        let ran = user.run(&words).exits(5);
+        search("the output", ran.stdout.as_bytes());
+        search("the errors", ran.stderr.as_bytes());
+        let said = [ran.stdout, ran.stderr].concat();
+        assert!(said.contains("/api/download/models/10010"), "{said}");
+    }
+    search_files(user.home(), Path::new(""));
 }

@@ -28,14 +28,14 @@ mod project;
 
 pub(crate) use self::bench::{AbArgs, BenchAction, BenchArgs};
 pub(crate) use self::bulk::{BulkAction, BulkArgs, BulkRunArgs};
-pub(crate) use self::crypt::{DecryptArgs, EncryptArgs};
+pub(crate) use self::crypt::{AgeArgs, DecryptArgs, EncryptArgs, LevelName};
 pub(crate) use self::from_workflow::FromWorkflowArgs;
 pub(crate) use self::guard::{QuarantineAction, QuarantineArgs, ScanFilesArgs};
 pub(crate) use self::identify::IdentifyArgs;
 pub(crate) use self::keys::{
     DestroyArgs, ExportPublicArgs, KeyArgs, KeyBackupArgs, KeyCreateArgs, KeyImportArgs,
-    KeyRestoreArgs, KeysAction, KeysArgs, NewKind, NewPassphraseArgs, PassphraseArgs, RotateArgs,
-    WordsKind,
+    KeyRestoreArgs, KeysAction, KeysArgs, NewKind, NewPassphraseArgs, PassphraseArgs, RenewArgs,
+    RotateArgs, WordsKind,
 };
 pub(crate) use self::library::{
     BackupArgs, CatalogueExportArgs, CheckDbArgs, ImportArgs, LibraryAction, LibraryArgs, ListArgs,
@@ -350,6 +350,11 @@ pub(crate) struct GetArgs {
     pub(crate) choose: Choose,
     #[command(flatten)]
     pub(crate) care: Care,
+    /// Encrypt each file before it gets a name, which is NAME.cke then: basic, standard, high or maximum
+    #[arg(long, value_name = "LEVEL", hide_possible_values = true)]
+    pub(crate) encrypt: Option<LevelName>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
 }
 
 /// Which files of a link are wanted, where they go, and what is accepted. A job keeps it in this form.

@@ -11,13 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use civitai_download::digest::DigestSet;
 use civitai_download::{
-    Commits, Connections, Error, Existing, Expected, Fetched, Limit, Mode, Place, Queue, Standing,
-    Storage, Target, Transfer, Turn, Unproved, UrlSource, Wait,
+    Commits, Connections, Error, Existing, Expected, Fetched, Limit, Mode, Place, Queue, Seal,
+    Standing, Storage, Target, Transfer, Turn, Unproved, UrlSource, Wait,
 };
 use civitai_library::catalogue::Recorder;
 use civitai_library::layout::Subject;
 use civitai_library::licence::Facts;
 use civitai_library::reuse::Holdings;
+use civitai_library::sealing::Sealing;
 use civitai_security::FileName;
 use futures::stream::{self, Stream, StreamExt as _};
 
@@ -134,6 +135,7 @@ pub(crate) struct Batch<'a> {
     records: Records,
     holdings: Option<Arc<Holdings>>,
     gallery: Gallery,
+    sealing: Option<Arc<Sealing>>,
 }
 
 impl<'a> Batch<'a> {
@@ -156,6 +158,7 @@ impl<'a> Batch<'a> {
             records: Records::default(),
             holdings: None,
             gallery: Gallery::default(),
+            sealing: None,
         }
     }
 
@@ -182,6 +185,20 @@ impl<'a> Batch<'a> {
     pub(crate) fn reusing(mut self, holdings: Option<Arc<Holdings>>) -> Self {
         self.holdings = holdings;
         self
+    }
+
+    /// Encrypts each file before it gets a name.
+    pub(crate) fn sealing(mut self, sealing: Option<Arc<Sealing>>) -> Self {
+        self.sealing = sealing;
+        self
+    }
+
+    /// What has a name in the end where a file would be at `path`.
+    fn named(&self, path: &Path) -> PathBuf {
+        match &self.sealing {
+            Some(sealing) => sealing.place(path),
+            None => path.to_owned(),
+        }
     }
 
     /// Plans what comes, in order, and fetches it as the queue lets it. Every item gets its line, and the last line is
@@ -260,28 +277,29 @@ impl<'a> Batch<'a> {
                 } else {
                     Action::Link
                 };
+                let place = self.named(&path);
                 self.report
-                    .planned(&wanted, &path, action, self.rules.dry_run);
+                    .planned(&wanted, &place, action, self.rules.dry_run);
                 match standing {
                     _ if self.rules.dry_run => None,
                     Standing::There(fetched) => {
                         self.records.found(&wanted, &fetched);
                         wanted.landed(&fetched.path);
-                        self.describe(&wanted, &path, Knowledge::Old).await;
+                        self.describe(&wanted, &place, Knowledge::Old).await;
                         self.report.file(&FileLine::fetched(&wanted, &fetched));
-                        self.illustrate(&wanted, &path).await;
+                        self.illustrate(&wanted, &place).await;
                         None
                     }
                     _ => Some(Planned { wanted, path, held }),
                 }
             }
             Ok(None) => {
-                let path = wanted.path(&wanted.name);
+                let path = self.named(&wanted.path(&wanted.name));
                 self.report.same(&wanted, &path);
                 None
             }
             Err(failure) => {
-                let path = wanted.path(&wanted.name);
+                let path = self.named(&wanted.path(&wanted.name));
                 self.report
                     .file(&FileLine::failed(&wanted, &path, 0, failure));
                 None
@@ -304,7 +322,7 @@ impl<'a> Batch<'a> {
                 return found;
             }
         }
-        let path = wanted.path(&wanted.name);
+        let path = self.named(&wanted.path(&wanted.name));
         Err(Failure::new(Kind::Io, Message::NameTaken { path }).with_hint(Hint::OtherName))
     }
 
@@ -349,6 +367,7 @@ impl<'a> Batch<'a> {
     async fn fetch(&self, planned: Planned, place: Place) {
         let turn = place.turn().await;
         let Planned { wanted, path, held } = planned;
+        let place = self.named(&path);
         let stopped = self.session.cancel.is_cancelled();
         let stopped = stopped.then(Failure::interrupted);
         let foreseen = self
@@ -358,7 +377,7 @@ impl<'a> Batch<'a> {
             .map(judge::refused);
         if let Some(failure) = stopped.or_else(|| self.report.why_not()).or(foreseen) {
             self.report
-                .file(&FileLine::failed(&wanted, &path, 0, failure));
+                .file(&FileLine::failed(&wanted, &place, 0, failure));
             return;
         }
         if let Some(line) = self.link(&wanted, &path, held).await {
@@ -368,7 +387,7 @@ impl<'a> Batch<'a> {
             }
             return;
         }
-        let name = path
+        let name = place
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
@@ -381,7 +400,7 @@ impl<'a> Batch<'a> {
             };
             // Taken after the turn and let go before the next one, so that nobody waits in a circle.
             let lane = self.guard.lane().await;
-            let running = self.running(&wanted, &path, &name);
+            let running = self.running(&wanted, &place, &name);
             let result = self
                 .attempt(&wanted, &path, (lane.way, turn), (&running, &judged))
                 .await;
@@ -393,30 +412,30 @@ impl<'a> Batch<'a> {
             let error = match result {
                 Ok(fetched) => {
                     wanted.landed(&fetched.path);
-                    self.describe(&wanted, &path, Knowledge::New).await;
-                    self.tell_unsafe(&path, &judged);
+                    self.describe(&wanted, &place, Knowledge::New).await;
+                    self.tell_unsafe(&place, &judged);
                     break (FileLine::fetched(&wanted, &fetched), true);
                 }
                 Err(error) => error,
             };
             match self.bear(&error).await {
                 None => {
-                    let outcome = FileLine::error(&wanted, &path, fetched_bytes, &error);
+                    let outcome = FileLine::error(&wanted, &place, fetched_bytes, &error);
                     break (outcome, false);
                 }
                 Some(Borne::Not(failure)) => {
-                    let outcome = FileLine::failed(&wanted, &path, fetched_bytes, failure);
+                    let outcome = FileLine::failed(&wanted, &place, fetched_bytes, failure);
                     break (outcome, false);
                 }
                 Some(Borne::Over) => {}
             }
         };
         let outcome = outcome.judged(judged.get());
-        self.records.ended(&wanted, &path, &outcome);
+        self.records.ended(&wanted, &place, &outcome);
         self.shelve(&outcome).await;
         self.report.file(&outcome);
         if is_there {
-            self.illustrate(&wanted, &path).await;
+            self.illustrate(&wanted, &place).await;
         }
     }
 
@@ -515,6 +534,10 @@ impl<'a> Batch<'a> {
             .quarantine_root(pinned.map_or(&wanted.root, |pinned| &pinned.root))
             .commits(&self.commits);
         let transfer = self.records.hook(wanted, transfer);
+        let transfer = match &self.sealing {
+            Some(sealing) => transfer.seal(Arc::clone(sealing) as Arc<dyn Seal>),
+            None => transfer,
+        };
         match &self.limit {
             Some(limit) => transfer.limit(Arc::clone(limit)),
             None => transfer,

@@ -20,6 +20,7 @@ mod network;
 mod passphrase;
 mod patience;
 mod printer;
+mod private;
 mod progress;
 mod run;
 mod safeguard;

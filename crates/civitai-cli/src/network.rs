@@ -13,13 +13,15 @@ use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy};
 use url::Url;
 
 use crate::args::Asking;
+use crate::containers::failure_of;
 use crate::exit::Kind;
 use crate::failure::Failure;
 use crate::printer::Printer;
+use crate::private;
 use crate::session::Session;
 use crate::settings::token::{self, Found, Source};
 use crate::settings::{Key, Origin, Settings};
-use crate::text::{Hint, Library, Message};
+use crate::text::{self, Hint, Library, Message};
 
 /// What every HTTP client here starts from: the user's proxy and certificate authorities, nothing from the environment.
 pub(crate) fn builder(settings: &Settings) -> Result<ClientBuilder, Failure> {
@@ -136,6 +138,14 @@ pub(crate) fn usable_token(
     {
         printer.warn(&Message::SecretFileIsOpen { path: path.clone() });
     }
+    if let Source::Stored(path) = &found.source {
+        for path in [path.parent(), Some(path)].into_iter().flatten() {
+            if private::close(path).map_err(|error| Failure::io(&error))? {
+                let path = path.to_owned();
+                printer.warn(&Message::Keys(text::Keys::WasOpen { path }));
+            }
+        }
+    }
     if let Some((key, path)) = settings.distrusted() {
         printer.warn(&Message::TokenDistrusted {
             key: key.name(),
@@ -201,6 +211,7 @@ pub(crate) fn download_failure(error: &civitai_download::Error) -> Failure {
     }
     let failure = Failure::library(Kind::from_word(error.code()), error);
     match error.kind() {
+        civitai_download::ErrorKind::Seal { source, .. } => return failure_of(source),
         civitai_download::ErrorKind::InTheWay { .. } => return failure.with_hint(Hint::MoveAway),
         civitai_download::ErrorKind::Journal { .. } => return failure.with_hint(Hint::StartOver),
         civitai_download::ErrorKind::Occupied { .. } => return failure.with_hint(Hint::OtherName),

@@ -50,6 +50,11 @@ impl Passphrases {
         })
     }
 
+    /// Whether the user will be asked.
+    pub(crate) fn asks(&self) -> bool {
+        self.asks
+    }
+
     /// Keeps the terminal from showing what is typed, if something will be. Held by the side that an interruption ends, so
     /// that the echo comes back.
     pub(crate) fn silence(&self) -> Result<Option<Silence>, Failure> {
@@ -63,9 +68,8 @@ impl Passphrases {
 
     /// The answer to the store's question: the next that was given, or what is typed.
     pub(crate) fn answer(&self, ask: &Ask) -> Option<Secret> {
-        let attempt = usize::try_from(ask.attempt).ok()?;
         if !self.asks {
-            return self.given.get(attempt).cloned();
+            return self.given(ask);
         }
         if ask.attempt > 0 {
             self.say(text::Keys::WrongPassphrase);
@@ -77,6 +81,24 @@ impl Passphrases {
             key: Box::new(ask.key.clone()),
         })
         .ok()
+    }
+
+    /// The next that was given, and nobody is asked.
+    pub(crate) fn given(&self, ask: &Ask) -> Option<Secret> {
+        let attempt = usize::try_from(ask.attempt).ok()?;
+        self.given.get(attempt).cloned()
+    }
+
+    /// Those that were given, or the one that is typed, for a file that another program may have written.
+    pub(crate) fn of_file(&self, path: &Path) -> Result<Vec<Secret>, Failure> {
+        if self.asks {
+            let path = path.to_owned();
+            return Ok(vec![self.typed(text::Keys::AskFilePassphrase { path })?]);
+        }
+        if self.given.is_empty() {
+            return Err(missing());
+        }
+        Ok(self.given.clone())
     }
 
     /// A passphrase to put something under: the first that was given, or typed twice.

@@ -19,9 +19,10 @@ use crate::logs;
 use crate::memory;
 use crate::monitor::Monitor;
 use crate::printer::Printer;
+use crate::private;
 use crate::session::{Outcome, Session, Stop};
 use crate::settings::{Layers, Settings, Surroundings, Voice, When};
-use crate::text::{Hint, Lang, Message, misuse, translate_help};
+use crate::text::{self, Hint, Lang, Message, misuse, translate_help};
 
 /// Runs the program. Nothing below ends the process, except a second Ctrl-C.
 pub(crate) fn run(words: Vec<OsString>) -> Exit {
@@ -129,6 +130,23 @@ fn dispatch(
 
 fn run_with(verb: Verb, session: &Session) -> Outcome {
     session.emergency.refuse()?;
+    let data = &session.settings.data_dir;
+    let was_there = data.exists();
+    let keep = || private::keep(data).map_err(|error| Failure::io(&error));
+    if was_there && keep()? {
+        let path = data.clone();
+        let message = Message::Keys(text::Keys::WasOpenToWrite { path });
+        session.printer.warn(&message);
+    }
+    let outcome = run_in(verb, session);
+    if !was_there {
+        keep()?;
+    }
+    outcome
+}
+
+/// Runs a verb with a data directory that is its owner's.
+fn run_in(verb: Verb, session: &Session) -> Outcome {
     match verb {
         Verb::Add(args) => with_runtime(session, commands::add::run(*args, session)),
         Verb::Bench(args) => with_runtime(session, commands::bench::run(args, session)),
@@ -316,20 +334,65 @@ fn suggestion(error: &clap::Error) -> Option<String> {
 fn keep_memory_private() {
     #[cfg(target_os = "linux")]
     {
-        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        use rustix::process::set_dumpable_behavior;
+        use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, setrlimit};
         // A kernel that refuses leaves us where every other program is.
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+        // Also for a program that dumps are piped to, and for children that may be dumped again.
+        let maximum = getrlimit(Resource::Core).maximum;
+        let none = Rlimit {
+            current: Some(0),
+            maximum,
+        };
+        let _ = setrlimit(Resource::Core, none);
     }
 }
 
-/// Tells of a bug without a backtrace's arguments, and with everything that looks like a credential masked.
+/// Tells of a bug.
 fn tell_of_panic(info: &PanicHookInfo<'_>) {
+    let json = std::env::args_os().any(|word| word == "--json");
+    Printer::new(Voice::plain(), json, false, 0).fail_run(&crashed(info));
+}
+
+/// A bug without a backtrace's arguments, and with everything that looks like a credential masked.
+fn crashed(info: &PanicHookInfo<'_>) -> Failure {
     let message = info.payload_as_str().unwrap_or("unknown");
     let message = civitai_security::redact_text(message).into_owned();
     let place = info
         .location()
         .map_or_else(|| "?".to_owned(), ToString::to_string);
-    let failure = Failure::new(Kind::Internal, Message::Crashed { message, place });
-    let json = std::env::args_os().any(|word| word == "--json");
-    Printer::new(Voice::plain(), json, false, 0).fail_run(&failure);
+    Failure::new(Kind::Internal, Message::Crashed { message, place })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use civitai_security::{RedactedUrl, Secret};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_with_the_token_in_scope_tells_nothing_of_it() {
+        const CANARY: &str = "ca9a2f7e57ca9a2f7e57ca9a2f7e57ca";
+        static TOLD: Mutex<Option<Failure>> = Mutex::new(None);
+        panic::set_hook(Box::new(|info| {
+            *TOLD.lock().unwrap_or_else(PoisonError::into_inner) = Some(crashed(info));
+        }));
+        let fell = std::thread::spawn(|| {
+            let token = Secret::new(CANARY.to_owned());
+            let url = format!("https://civitai.com/api/download/models/1?token={CANARY}");
+            let url = RedactedUrl::new(url.parse().expect("a URL"));
+            panic!("{token:?} {url} {url:?} Authorization: Bearer {CANARY}");
+        });
+        fell.join().expect_err("it panics");
+        let _ = panic::take_hook();
+        let told = TOLD.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let told = told.expect("the hook was called");
+        for lang in [Lang::En, Lang::Ja] {
+            let text = format!("{:?} {}", told.to_json(lang), told.message(lang));
+            assert!(text.contains("/api/download/models/1"), "{text}");
+            assert!(!text.contains(CANARY), "{text}");
+        }
+    }
 }

@@ -92,6 +92,8 @@ pub enum Existing {
 /// The steps after verification, and what they need to know.
 pub(crate) struct Commit<'a> {
     pub(crate) target: &'a Path,
+    /// What has a name in the end: the target, or what was made of it.
+    pub(crate) place: &'a Path,
     pub(crate) identity: &'a str,
     pub(crate) quarantine_root: Option<&'a Path>,
     pub(crate) judge: Option<&'a Judge>,
@@ -104,7 +106,7 @@ impl Commit<'_> {
         let Some(judge) = self.judge else {
             return Ok(());
         };
-        let Err(Refusal { source, fate }) = judge(&self.candidate(part.path(), digests)) else {
+        let Err(Refusal { source, fate }) = judge(&self.candidate(part, digests)) else {
             return Ok(());
         };
         let source = match source.downcast::<io::Error>() {
@@ -166,9 +168,15 @@ impl Commit<'_> {
         let Some(record) = self.record else {
             return Ok(());
         };
-        record(&self.candidate(self.target, digests)).map_err(|source| {
+        let candidate = Candidate {
+            path: self.place,
+            target: self.place,
+            identity: self.identity,
+            digests,
+        };
+        record(&candidate).map_err(|source| {
             ErrorKind::Record {
-                path: self.target.to_owned(),
+                path: self.place.to_owned(),
                 source,
             }
             .into()
@@ -181,13 +189,28 @@ impl Commit<'_> {
         Ok(disk::sync_dir(disk::parent(self.target))?)
     }
 
-    fn candidate<'b>(&'b self, path: &'b Path, digests: &'b Digests) -> Candidate<'b> {
+    /// A verified part file that has no name yet.
+    pub(crate) fn candidate<'b>(&'b self, part: &'b Part, digests: &'b Digests) -> Candidate<'b> {
         Candidate {
-            path,
+            path: part.path(),
             target: self.target,
             identity: self.identity,
             digests,
         }
+    }
+}
+
+/// Gives a file that is on the disk its name.
+pub(crate) fn name(from: &Path, to: &Path, existing: Existing) -> Result<(), Error> {
+    match existing {
+        Existing::Replace => Ok(fs_err::rename(from, to)?),
+        Existing::Keep => disk::rename_new(from, to).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => ErrorKind::Occupied {
+                path: to.to_owned(),
+            }
+            .into(),
+            _ => error.into(),
+        }),
     }
 }
 

@@ -173,6 +173,14 @@ pub enum ErrorKind {
         /// What the judge says.
         source: BoxError,
     },
+    /// What was to take the place of the file could not be made of it, or one that is there cannot be opened.
+    #[error("cannot seal or open {}", path.display())]
+    Seal {
+        /// Where it belongs.
+        path: PathBuf,
+        /// What the [`Seal`](crate::Seal) says.
+        source: BoxError,
+    },
     /// The connection ended before the bytes it had announced.
     #[error("{url} ended {missing} bytes early")]
     ShortBody {
@@ -294,7 +302,7 @@ impl Error {
             ErrorKind::Network { .. } | ErrorKind::ShortBody { .. } => "network",
             ErrorKind::NoSpace { .. } => "no_space",
             ErrorKind::NotAFile { page, .. } if page.is_login() => "login_required",
-            ErrorKind::Record { .. } => "internal",
+            ErrorKind::Record { .. } | ErrorKind::Seal { .. } => "internal",
             ErrorKind::Refused { .. } => "unsafe_content",
             ErrorKind::Server { status, .. } => status_code(*status),
             ErrorKind::BadRedirect { .. }

@@ -38,6 +38,7 @@ mod part;
 mod queue;
 mod ranges;
 mod response;
+mod seal;
 mod segment;
 mod serial;
 mod storage;
@@ -55,6 +56,7 @@ pub use limit::Limit;
 pub use mend::{Mend, Taken};
 pub use queue::{Jobs, Place, Queue, Turn};
 pub use response::{BadRange, Page};
+pub use seal::Seal;
 pub use source::Redirects;
 pub use storage::Storage;
 pub use transfer::{

@@ -21,6 +21,7 @@ use crate::lease::UrlSource;
 use crate::limit::Limit;
 use crate::part::{Notes, Part};
 use crate::queue::{Turn, is_small};
+use crate::seal::{self, Seal};
 use crate::storage::Storage;
 use crate::tuning::{Mode, Quality};
 use crate::verify::{Expected, Verified, Warning};
@@ -110,6 +111,7 @@ pub struct Transfer {
     quarantine_root: Option<PathBuf>,
     judge: Option<Arc<Judge>>,
     record: Option<Arc<Record>>,
+    sealed: Option<Sealed>,
     events: Listener,
     commits: Commits,
     turn: Mutex<Option<Turn>>,
@@ -136,6 +138,7 @@ impl Transfer {
             quarantine_root: None,
             judge: None,
             record: None,
+            sealed: None,
             events: Listener::default(),
             commits: Commits::default(),
             turn: Mutex::default(),
@@ -247,6 +250,18 @@ impl Transfer {
         }
     }
 
+    /// Puts something else in the place of the file, under another name. Default: the file itself, under its own.
+    ///
+    /// Judged is the file, recorded what was made of it; the digests are those of the file in either case.
+    #[must_use]
+    pub fn seal(self, seal: Arc<dyn Seal>) -> Self {
+        let place = seal.place(&self.target.path);
+        Self {
+            sealed: Some(Sealed { seal, place }),
+            ..self
+        }
+    }
+
     /// Gives back its turn in a [`Queue`](crate::Queue) when all bytes have arrived: while they are flushed, the next
     /// file can use the link. Default: none.
     #[must_use]
@@ -310,13 +325,13 @@ impl Transfer {
             }
         };
         let resumed_bytes = part.bytes();
-        let done = run::Run::new(this, part).finish(cancel).await?;
+        let done = run::Run::new(this, part).finish(cancel.clone()).await?;
         let surplus = done.shared.surplus.load(Ordering::Relaxed);
         let part = Arc::clone(&done.shared.part);
         let mut warnings = this.verify(&part, &done.digests).await?;
         let room = this.commits.room().await;
         this.end_turn();
-        this.land(part, &done.digests).await?;
+        this.land(part, &done.digests, cancel).await?;
         drop(room);
         warnings.extend(surplus.then_some(Warning::Surplus));
         let how = if resumed_bytes > 0 {
@@ -385,15 +400,17 @@ impl Transfer {
 
     /// Looks again, now that no other process can change anything.
     fn prepare_with(&self, part: &Part) -> Result<Option<(Digests, Vec<Warning>)>, Error> {
-        if let Some(there) = self.existing_file_of(Some(part.journal()))? {
-            disk::remove_if_there(part.path())?;
+        if let Some(there) = self.existing_file_of(Some(part))? {
             return Ok(Some(there));
         }
         let size = part
             .source()
             .and_then(|source| source.size)
-            .or(self.target.expected.bytes);
-        part.check_space(size.unwrap_or(0))?;
+            .or(self.target.expected.bytes)
+            .unwrap_or(0);
+        // For a while the file and what is made of it are both there.
+        let times = if self.sealed.is_some() { 2 } else { 1 };
+        part.check_space(size.saturating_mul(times))?;
         Ok(None)
     }
 
@@ -410,9 +427,9 @@ impl Transfer {
 
     fn existing_file_of(
         &self,
-        journal: Option<&Journal>,
+        part: Option<&Part>,
     ) -> Result<Option<(Digests, Vec<Warning>)>, Error> {
-        let path = &self.target.path;
+        let path = self.place();
         match fs_err::metadata(path) {
             Ok(there) if there.is_file() && self.existing == Existing::Replace => return Ok(None),
             Ok(there) if there.is_file() => {}
@@ -423,26 +440,37 @@ impl Transfer {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         }
-        let digests = hash_file(path, self.wanted())?;
+        let digests = match &self.sealed {
+            Some(sealed) => seal::digests(&*sealed.seal, path, self.wanted())?,
+            None => hash_file(path, self.wanted())?,
+        };
         let expected = &self.target.expected;
         let unproved = expected.proof() == Verified::None && expected.bytes != Some(digests.bytes);
         let Ok(warnings) = expected.check(&digests) else {
-            return Err(ErrorKind::Occupied { path: path.clone() }.into());
+            return Err(self.occupied());
         };
         if unproved {
-            return Err(ErrorKind::Occupied { path: path.clone() }.into());
+            return Err(self.occupied());
         }
-        if let Some(journal) = journal {
+        if let Some(part) = part {
+            // First, so that nothing is left of the bytes when nobody looks for them any more.
+            disk::remove_if_there(part.path())?;
             let commit = self.commit();
             commit.record(&digests)?;
-            commit.forget(journal)?;
+            commit.forget(part.journal())?;
         }
         Ok(Some((digests, warnings)))
+    }
+
+    fn occupied(&self) -> Error {
+        let path = self.place().to_owned();
+        ErrorKind::Occupied { path }.into()
     }
 
     fn commit(&self) -> Commit<'_> {
         Commit {
             target: &self.target.path,
+            place: self.place(),
             identity: &self.target.identity,
             quarantine_root: self.quarantine_root.as_deref(),
             judge: self.judge.as_deref(),
@@ -455,11 +483,12 @@ impl Transfer {
         Header::new(&self.target.identity, expected.sha256, expected.blake3)
     }
 
-    /// Who records the file may need to hear of it again: then the journal stays until that has succeeded.
+    /// Who records the file may need to hear of it again: then the journal stays until that has succeeded. Of a file that
+    /// something else takes the place of, it says that bytes are left.
     fn notes(&self) -> Notes {
         let bytes = self.target.expected.bytes;
         let is_brief = bytes.is_some_and(|bytes| bytes <= BRIEF);
-        if is_brief && self.record.is_none() {
+        if is_brief && self.record.is_none() && self.sealed.is_none() {
             Notes::OnceNeeded
         } else {
             Notes::AtOnce
@@ -472,7 +501,7 @@ impl Transfer {
 
     fn fetched(&self, how: How, digests: Digests, warnings: Vec<Warning>) -> Fetched {
         Fetched {
-            path: self.target.path.clone(),
+            path: self.place().to_owned(),
             how,
             bytes: digests.bytes,
             resumed_bytes: 0,
@@ -512,6 +541,13 @@ impl Transfer {
     fn path(&self) -> &Path {
         &self.target.path
     }
+
+    /// What has a name in the end.
+    fn place(&self) -> &Path {
+        self.sealed
+            .as_ref()
+            .map_or(&self.target.path, |sealed| &sealed.place)
+    }
 }
 
 impl fmt::Debug for Transfer {
@@ -523,6 +559,12 @@ impl fmt::Debug for Transfer {
             .field("mode", &self.mode)
             .finish_non_exhaustive()
     }
+}
+
+/// What is made of the file, and what that is called.
+struct Sealed {
+    seal: Arc<dyn Seal>,
+    place: PathBuf,
 }
 
 enum Start {

@@ -27,6 +27,7 @@ mod merge;
 mod placed;
 mod quarantined;
 mod recorder;
+mod rewrapped;
 mod schema;
 mod site;
 mod snapshot;

@@ -2,13 +2,16 @@
 
 mod clamav;
 
+use std::io::Seek as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use civitai_api::File;
+use civitai_api::File as SiteFile;
 use civitai_api::file::ScanResult;
 use civitai_download::{Candidate, Refusal, Transfer};
+use civitai_security::crypt::Reader;
 use civitai_security::scan::{self, Action, Limits, Policy, Report, Verdict};
+use fs_err::File;
 
 pub use clamav::{Answer, ClamAv};
 
@@ -166,6 +169,21 @@ pub fn look(name: &Path, path: &Path, clamav: Option<&ClamAv>) -> Look {
     }
 }
 
+/// Looks into the content of an encrypted file that would be called `name` without its encryption. Blocks.
+pub fn look_inside(name: &str, mut content: Reader<File>, clamav: Option<&ClamAv>) -> Look {
+    let report = scan::scan_reader(name, &mut content, &Limits::default());
+    let second = clamav.map(|clamav| match content.rewind() {
+        Ok(()) => clamav.ask_of(&mut content),
+        Err(error) => Answer::Unclear {
+            problem: error.to_string(),
+        },
+    });
+    Look {
+        report,
+        second: second.filter(|answer| answer.verdict() > Verdict::Clean),
+    }
+}
+
 /// What the site's own scanners said about a file.
 #[derive(Clone, Debug)]
 pub struct SiteScan {
@@ -176,7 +194,7 @@ pub struct SiteScan {
 
 impl SiteScan {
     /// What they said, if they said anything.
-    pub fn of(file: &File) -> Option<Self> {
+    pub fn of(file: &SiteFile) -> Option<Self> {
         let site = Self {
             pickle: file.pickle_scan_result.clone(),
             virus: file.virus_scan_result.clone(),

@@ -29,6 +29,7 @@ pub mod repair;
 pub mod resolve;
 pub mod reuse;
 pub mod scan;
+pub mod sealing;
 pub mod sidecar;
 pub mod site;
 pub mod sync;

@@ -71,7 +71,7 @@ pub enum Repaired {
     Changed,
     /// It is not there, and was not asked for by name.
     Missing,
-    /// It was never hashed, so nothing can be said.
+    /// It was never hashed, or is encrypted, so nothing can be said.
     Unknown,
 }
 
@@ -88,6 +88,12 @@ pub enum Error {
     /// The file, a copy or the tree cannot be used.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// It is encrypted: nothing here can make its bytes again, but fetching and encrypting it anew can.
+    #[error("{path} is encrypted, and is not repaired but fetched anew")]
+    Sealed {
+        /// The file, below the root.
+        path: String,
+    },
     /// No copy is at hand, and the file is none of the site's, or the network was not to be used.
     #[error("{path} is damaged, and there is nothing to repair it from")]
     NoSource {
@@ -107,6 +113,7 @@ impl Error {
             Self::Download(error) => error.code(),
             Self::Io(error) => disk::code_of(error),
             Self::NoSource { .. } => "integrity",
+            Self::Sealed { .. } => "unsupported",
             Self::Stopped => "interrupted",
         }
     }
@@ -116,6 +123,8 @@ impl From<DeepError> for Error {
     fn from(error: DeepError) -> Self {
         match error {
             DeepError::Io(error) => Self::Io(error),
+            // Encrypted files are told before any is read.
+            DeepError::Closed(source) => Self::Io(io::Error::other(source)),
             DeepError::Stopped => Self::Stopped,
         }
     }
@@ -171,6 +180,13 @@ impl Repair {
         wish: Wish,
         cancel: &CancellationToken,
     ) -> Result<Repaired, Error> {
+        if entry.is_sealed() {
+            let path = entry.path.clone();
+            return match wish {
+                Wish::ByName => Err(Error::Sealed { path }),
+                Wish::Along => Ok(Repaired::Unknown),
+            };
+        }
         if let Some(former) = self.formers.get(&entry.path) {
             return self.make_good(former, wish, cancel).await;
         }

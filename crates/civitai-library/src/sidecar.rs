@@ -32,7 +32,7 @@ pub use compact::Compact;
 pub use fact::Fact;
 pub use picture::Picture;
 pub use write::{Written, describe, path};
-pub(crate) use write::{located, text, with_suffix};
+pub(crate) use write::{located, stem_of, text, with_suffix};
 
 /// A form that a tool reads or writes beside a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

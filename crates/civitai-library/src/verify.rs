@@ -7,7 +7,7 @@ mod schedule;
 use crate::catalogue::{Entry, Stamp};
 use crate::scan::Walk;
 
-pub use deep::{Damage, DeepError, Finding, Located, deep};
+pub use deep::{Damage, DeepError, Finding, Located, deep, deep_sealed};
 pub use reading::{Reading, ReadingError, look};
 pub use schedule::{Due, Pace, due};
 

@@ -597,6 +597,7 @@ impl Library {
             library: self.place.clone(),
             client: self.site_unless(offline)?.map(|site| site.client),
             reading: if hash { Reading::All } else { Reading::Nothing },
+            keys: None,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Files encrypted at rest: the container `CKE`, its four levels, and the keys that open it.
 //!
 //! * [`Writer`] encrypts what is written to it, [`Reader`] decrypts what is read from it, from any position.
-//! * [`encrypt_file`] and [`decrypt_file`] do so with whole files.
+//! * [`encrypt_file`] and [`decrypt_file`] do so with whole files, [`translate_file`] takes them from one form to another.
 //! * [`encrypt_age`] and [`decrypt_age`] exchange files with people who have `age`.
 //! * [`peek`] says which keys a container needs; [`rewrap`] gives it others without touching its content.
 //! * [`FileKey`] encrypts one file; [`wrap`] seals it for a [`Recipient`] into a [`Slot`] of the header and
@@ -61,7 +61,9 @@ pub use age::{
     AgeError, AgeIdentity, AgeKey, AgeRecipient, AgeTo, AgeWriter, decrypt_age, encrypt_age, is_age,
 };
 pub use error::CryptError;
-pub use file::{Decrypted, FileError, decrypt_file, encrypt_file};
+pub use file::{
+    Decrypted, FileError, Form, Origin, decrypt_file, encrypt_file, extract_file, translate_file,
+};
 pub use header::ChunkSize;
 pub use key::{
     BadId, FileId, FileKey, KeyId, PrivateKey, PublicKey, Recipient, RsaSize, Share, Unlocked,

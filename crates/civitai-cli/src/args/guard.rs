@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::PassphraseArgs;
+
 #[derive(Args, Debug)]
 pub(crate) struct ScanFilesArgs {
     /// Files, or folders with everything in them
@@ -12,6 +14,8 @@ pub(crate) struct ScanFilesArgs {
     /// Also ask the virus scanner that listens on this socket, and insist on its answer
     #[arg(long, value_name = "SOCKET")]
     pub(crate) clamav: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
 }
 
 #[derive(Args, Debug)]

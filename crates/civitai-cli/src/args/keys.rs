@@ -30,6 +30,8 @@ pub(crate) enum KeysAction {
     List,
     /// Put a key under another passphrase
     Passphrase(NewPassphraseArgs),
+    /// Draw a new file key for each encrypted file, and encrypt it anew
+    Renew(RenewArgs),
     /// Bring a key back from its words or its file
     Restore(KeyRestoreArgs),
     /// Let a key encrypt nothing any more; it still decrypts
@@ -166,6 +168,15 @@ pub(crate) struct KeyRestoreArgs {
 pub(crate) enum WordsKind {
     Machine,
     Master,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RenewArgs {
+    /// Encrypted file or directory of such; may be repeated [default: the library and wherever files were encrypted]
+    #[arg(long = "in", value_name = "PATH")]
+    pub(crate) places: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
 }
 
 #[derive(Args, Debug)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::PassphraseArgs;
 use super::operation::{
     DuplicatesArgs, EmptyTrashArgs, MoveArgs, OrphansArgs, RemoveArgs, RenameArgs, SidecarsArgs,
     TreeArgs, UndoArgs,
@@ -156,6 +157,8 @@ pub(crate) struct ScanArgs {
     /// Go on until interrupted: look at what changes when it changes
     #[arg(long)]
     pub(crate) watch: bool,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
 }
 
 #[derive(Args, Debug)]
@@ -192,4 +195,6 @@ pub(crate) struct VerifyArgs {
     /// Folders or files to look at [default: everything]
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
 }

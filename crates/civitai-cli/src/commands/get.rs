@@ -19,14 +19,17 @@ use civitai_library::catalogue::{Learnt, Recorder};
 use civitai_library::layout::{Layout, Subject};
 use civitai_library::licence::Facts;
 use civitai_library::reuse::Holdings;
+use civitai_library::sealing::Sealing;
 use civitai_library::sidecar::{Card, Form, Picture};
 use civitai_security::FileName;
+use civitai_security::crypt::Level;
 use futures::stream::{self, BoxStream, StreamExt as _};
 
 use self::ahead::Ahead;
-use crate::args::{Choose, GetArgs, format, one, unproved};
+use crate::args::{Choose, GetArgs, LevelName, PassphraseArgs, format, one, unproved};
 use crate::batch::{Batch, Description, Ids, Rules, Unfound, Wanted};
 use crate::commands::library;
+use crate::containers::Containers;
 use crate::exit::Kind;
 use crate::failure::Failure;
 use crate::judge::{self, SiteScan};
@@ -49,6 +52,15 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> Outcome {
         ..rules(&args.choose, args.care.force)
     };
     let recorder = recorder(session, rules.dry_run).await?;
+    let sealing = match args.encrypt {
+        Some(level) => Some(sealing(level, &args.passphrase, session).await?),
+        None => None,
+    };
+    // What is encrypted shares no bytes with what is there.
+    let holdings = match &sealing {
+        Some(_) => None,
+        None => holdings(session).await?,
+    };
     let finder = Finder::new(&args.choose, session, None)?;
     let finder = finder.telling(recorder.clone());
     let finder = Arc::new(if rules.dry_run {
@@ -63,9 +75,26 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> Outcome {
     Batch::new(session, rules)
         .judging(judge::of(session, args.choose.accept_unsafe))
         .recording(recorder)
-        .reusing(holdings(session).await?)
+        .reusing(holdings)
+        .sealing(sealing)
         .run(found)
         .await
+}
+
+/// Opens the keys that files are to be encrypted to, before anything is fetched.
+async fn sealing(
+    level: LevelName,
+    passphrases: &PassphraseArgs,
+    session: &Session,
+) -> Result<Arc<Sealing>, Failure> {
+    let containers = Arc::new(Containers::new(passphrases, session)?);
+    let level = Level::from(level);
+    let recipients = containers.recipients(level, session).await?;
+    containers.begin();
+    let library = library::of(session)?;
+    Ok(Arc::new(Sealing::new(
+        level, recipients, containers, library,
+    )))
 }
 
 /// Who records what is fetched. A catalogue that cannot be written to is told of before anything is fetched.

@@ -2,6 +2,7 @@
 
 mod create;
 mod list;
+mod renew;
 mod rotate;
 mod transfer;
 
@@ -31,6 +32,7 @@ pub(crate) async fn run(action: KeysAction, session: &Session) -> Outcome {
         KeysAction::Init(args) => create::init(args, session).await,
         KeysAction::List => list::list(session),
         KeysAction::Passphrase(args) => create::passphrase(args, session).await,
+        KeysAction::Renew(args) => renew::run(args, session).await,
         KeysAction::Restore(args) => transfer::restore(args, session).await,
         KeysAction::Revoke(args) => create::revoke(&args, session),
         KeysAction::Rotate(args) => rotate::run(args, session).await,

@@ -4,6 +4,7 @@ mod walk;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -15,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::ScanFilesArgs;
 use crate::commands::library::bar::Bar;
+use crate::containers::{Containers, is_encrypted};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::judge::{Look, look};
+use crate::judge::{Look, look, look_inside};
 use crate::printer::{Printer, Unwritable, printable};
 use crate::session::{Outcome, Session};
 use crate::table::{self, Column};
@@ -31,6 +33,11 @@ pub(crate) async fn run(args: ScanFilesArgs, session: &Session) -> Outcome {
     let socket = args.clamav.as_ref().map(|socket| here.join(socket));
     let socket = socket.or_else(|| session.settings.scan.clamav.clone());
     let clamav = socket.as_deref().map(ClamAv::at);
+    let containers = Arc::new(Containers::new(&args.passphrase, session)?);
+    let sealed = args.paths.iter().map(|path| here.join(path));
+    let sealed: Vec<_> = sealed.filter(|path| is_encrypted(path)).collect();
+    containers.prepare(&sealed, session).await?;
+    containers.begin();
     let stop = session.cancel.child_token();
     // Also when the results cannot be printed any more.
     let _until_return = stop.clone().drop_guard();
@@ -43,7 +50,7 @@ pub(crate) async fn run(args: ScanFilesArgs, session: &Session) -> Outcome {
         for folder in &found.left_out {
             let _ = results.send((None, Seen::LeftOut(folder.clone())));
         }
-        scan_all(&found, clamav.as_ref(), &stop, &results);
+        scan_all(&found, (&containers, clamav.as_ref()), &stop, &results);
     });
     let mut bar = None;
     let mut sums = Sums::default();
@@ -99,7 +106,7 @@ enum Seen {
 /// Looks into all files, several at a time. Each takes little memory but for what is unpacked, so few are enough.
 fn scan_all(
     found: &Found,
-    clamav: Option<&ClamAv>,
+    tools: (&Containers, Option<&ClamAv>),
     stop: &CancellationToken,
     results: &UnboundedSender<(Option<usize>, Seen)>,
 ) {
@@ -115,7 +122,7 @@ fn scan_all(
                 Ok((path, bytes)) => Seen::File {
                     path: path.clone(),
                     bytes: *bytes,
-                    look: Box::new(look(path, path, clamav)),
+                    look: Box::new(look_at(path, tools)),
                 },
                 Err(failure) => Seen::Failed(failure.clone()),
             };
@@ -129,6 +136,19 @@ fn scan_all(
         }
         one_after_another();
     });
+}
+
+/// Looks into a file, and into what is in an encrypted one. One that cannot be opened is looked at as it is, and is not
+/// clean.
+fn look_at(path: &Path, (containers, clamav): (&Containers, Option<&ClamAv>)) -> Look {
+    if is_encrypted(path)
+        && let Ok(content) = containers.open(path)
+    {
+        let plain = path.with_extension("");
+        let name = plain.file_name().unwrap_or_default().to_string_lossy();
+        return look_inside(&name, content, clamav);
+    }
+    look(path, path, clamav)
 }
 
 fn tell(seen: &Seen, printer: &Printer) -> Result<(), Unwritable> {

@@ -7,6 +7,7 @@ use toml_edit::{DocumentMut, Item, Table, value};
 
 use super::{Key, unknown_key};
 use crate::failure::Failure;
+use crate::private;
 use crate::text::{Message, nearest};
 
 /// Name of the project's file, looked for in and above the working directory.
@@ -89,7 +90,7 @@ impl ConfigFile {
     pub(crate) fn save(&self) -> Result<(), Failure> {
         let io = |error: std::io::Error| Failure::io(&error);
         if let Some(parent) = self.path.parent() {
-            fs::create_dir_all(parent).map_err(io)?;
+            private::make_folder(parent).map_err(io)?;
         }
         // A link to a file kept elsewhere (dotfiles) stays a link.
         let target = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
@@ -97,6 +98,9 @@ impl ConfigFile {
         name.push(".new");
         let draft = target.with_file_name(name);
         fs::write(&draft, self.document.to_string()).map_err(io)?;
+        if self.scope == Scope::User {
+            private::close(&draft).map_err(io)?;
+        }
         fs::rename(&draft, &target).map_err(io)
     }
 

@@ -11,8 +11,10 @@ use fs_err::os::unix::fs::OpenOptionsExt as _;
 use url::Url;
 
 use super::{Key, Origin, Settings, is_civitai};
+use crate::exit::Kind;
 use crate::failure::Failure;
-use crate::text::{Hint, Message};
+use crate::private;
+use crate::text::{self, Hint, Message};
 
 /// Where a token was found.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -125,8 +127,16 @@ fn from_keyring(settings: &Settings) -> Result<Vec<Found>, Failure> {
 
 fn from_store(settings: &Settings) -> Result<Vec<Found>, Failure> {
     let path = store_path(settings);
-    if !path.exists() {
-        return Ok(Vec::new());
+    match fs::symlink_metadata(&path) {
+        Ok(there) if there.is_file() => {}
+        Ok(_) => {
+            return Err(
+                Failure::new(Kind::Policy, Message::Keys(text::Keys::NotPlain { path }))
+                    .with_hint(Hint::Keys(text::Keys::RemoveLink)),
+            );
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Failure::io(&error)),
     }
     let token = read_file(&path)?;
     Ok(vec![Found {
@@ -209,7 +219,8 @@ fn store_path(settings: &Settings) -> PathBuf {
 
 fn write_private(path: &Path, token: &Secret) -> io::Result<()> {
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
+        private::make_folder(parent)?;
+        private::close(parent)?;
     }
     let draft = path.with_extension("new");
     // A draft left behind by a crash may have any mode.

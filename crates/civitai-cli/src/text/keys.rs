@@ -12,6 +12,9 @@ use super::{Lang, count};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Keys {
     AllThere,
+    AskFilePassphrase {
+        path: PathBuf,
+    },
     AskPassphrase {
         key: Box<Key>,
     },
@@ -47,6 +50,9 @@ pub(crate) enum Keys {
         path: PathBuf,
         level: Level,
     },
+    EncryptedAge {
+        path: PathBuf,
+    },
     Exported {
         path: PathBuf,
     },
@@ -66,6 +72,9 @@ pub(crate) enum Keys {
     NotNamedCke {
         path: PathBuf,
     },
+    NotPlain {
+        path: PathBuf,
+    },
     NothingInFile {
         path: PathBuf,
     },
@@ -77,6 +86,9 @@ pub(crate) enum Keys {
     },
     PassphrasesDiffer,
     RemoveLink,
+    Renewed {
+        count: usize,
+    },
     RepeatPassphrase,
     RestoreKey,
     Revoked {
@@ -104,7 +116,11 @@ pub(crate) enum Keys {
     WasOpen {
         path: PathBuf,
     },
+    WasOpenToWrite {
+        path: PathBuf,
+    },
     WriteDown,
+    WrongIdentityOrDamage,
     WrongKeyOrDamage,
     WrongPassphrase,
 }
@@ -120,6 +136,7 @@ impl Keys {
     fn en(&self) -> String {
         match self {
             Self::AllThere => "machine key and master key are there already".to_owned(),
+            Self::AskFilePassphrase { path } => format!("passphrase of {}: ", path.display()),
             Self::AskPassphrase { key } => format!("passphrase of {}: ", about(key, Lang::En)),
             Self::AskWords => "the 24 words, on one line: ".to_owned(),
             Self::AuditBroken { line } => format!(
@@ -147,6 +164,7 @@ impl Keys {
             Self::Encrypted { path, level } => {
                 format!("encrypted to {} (level {level})", path.display())
             }
+            Self::EncryptedAge { path } => format!("encrypted to {} for age", path.display()),
             Self::Exported { path } => format!("public key written to {}", path.display()),
             Self::FinishRotation => "`civitai-dl keys rotate` without a key finishes it".to_owned(),
             Self::GivePassphrase => {
@@ -169,7 +187,11 @@ impl Keys {
             Self::None => "there are no keys; `civitai-dl keys init` makes them".to_owned(),
             Self::NotConfirmed => "nothing was destroyed".to_owned(),
             Self::NotNamedCke { path } => format!(
-                "the name of {} does not end in .cke; say with --output what the result is to be called",
+                "the name of {} ends neither in .cke nor in .age; say with --output what the result is to be called",
+                path.display()
+            ),
+            Self::NotPlain { path } => format!(
+                "{} is a link or no file at all, and what it leads to is not believed",
                 path.display()
             ),
             Self::NothingInFile { path } => format!("{} holds no passphrase", path.display()),
@@ -183,6 +205,7 @@ impl Keys {
             Self::PassphraseChanged { id } => format!("key {id} has a new passphrase"),
             Self::PassphrasesDiffer => "these were two different ones".to_owned(),
             Self::RemoveLink => "keys are plain files in a directory of their own; put what the link points to in its place".to_owned(),
+            Self::Renewed { count: files } => format!("encrypted anew: {}", count(*files)),
             Self::RepeatPassphrase => "the same again: ".to_owned(),
             Self::RestoreKey => {
                 "`civitai-dl keys restore` brings a key back from its words or its file".to_owned()
@@ -219,8 +242,14 @@ impl Keys {
             Self::WasOpen { path } => {
                 format!("others could read {}; they cannot any more", path.display())
             }
+            Self::WasOpenToWrite { path } => {
+                format!("others could write in {}; they cannot any more", path.display())
+            }
             Self::WriteDown => {
                 "whoever has these words can open your files; keep them on paper, apart from this machine".to_owned()
+            }
+            Self::WrongIdentityOrDamage => {
+                "give the identity with --identity, or the passphrase; if it is the right one, the file is damaged".to_owned()
             }
             Self::WrongKeyOrDamage => {
                 "`civitai-dl keys list` shows the keys there are; if the right one is among them, the file is damaged".to_owned()
@@ -232,6 +261,7 @@ impl Keys {
     fn ja(&self) -> String {
         match self {
             Self::AllThere => "マシン鍵とマスター鍵はすでにあります".to_owned(),
+            Self::AskFilePassphrase { path } => format!("{} のパスフレーズ: ", path.display()),
             Self::AskPassphrase { key } => format!("{} のパスフレーズ: ", about(key, Lang::Ja)),
             Self::AskWords => "24 個の単語を一行で: ".to_owned(),
             Self::AuditBroken { line } => format!(
@@ -259,6 +289,7 @@ impl Keys {
             Self::Encrypted { path, level } => {
                 format!("{} に暗号化しました (レベル {level})", path.display())
             }
+            Self::EncryptedAge { path } => format!("{} に age 形式で暗号化しました", path.display()),
             Self::Exported { path } => format!("公開鍵を {} に書き出しました", path.display()),
             Self::FinishRotation => "鍵を指定しない `civitai-dl keys rotate` で完了できます".to_owned(),
             Self::GivePassphrase => {
@@ -283,7 +314,11 @@ impl Keys {
             Self::None => "鍵がありません。`civitai-dl keys init` で作れます".to_owned(),
             Self::NotConfirmed => "何も破棄していません".to_owned(),
             Self::NotNamedCke { path } => format!(
-                "{} の名前は .cke で終わっていません。--output で出力名を指定してください",
+                "{} の名前は .cke でも .age でも終わっていません。--output で出力名を指定してください",
+                path.display()
+            ),
+            Self::NotPlain { path } => format!(
+                "{} はリンクか、ファイルではないものです。その先は信用しません",
                 path.display()
             ),
             Self::NothingInFile { path } => format!("{} にパスフレーズがありません", path.display()),
@@ -299,6 +334,7 @@ impl Keys {
             Self::RemoveLink => {
                 "鍵は専用のディレクトリにある普通のファイルです。リンクの代わりに実体を置いてください".to_owned()
             }
+            Self::Renewed { count } => format!("{count} ファイルを暗号化し直しました"),
             Self::RepeatPassphrase => "もう一度: ".to_owned(),
             Self::RestoreKey => "`civitai-dl keys restore` で単語またはファイルから鍵を復元できます".to_owned(),
             Self::Revoked { id } => format!("鍵 {id} は今後の暗号化に使われません"),
@@ -326,12 +362,19 @@ impl Keys {
             Self::ShortPassphrase => "12 文字より短いパスフレーズは推測で破られるおそれがあります".to_owned(),
             Self::Unreadable { problem } => problem.clone(),
             Self::UseRotate => "`civitai-dl keys rotate` で新しい鍵に替えられます".to_owned(),
+            Self::WasOpenToWrite { path } => format!(
+                "{} は他のユーザーが書き込める状態でした。書き込めないようにしました",
+                path.display()
+            ),
             Self::WasOpen { path } => format!(
                 "{} は他のユーザーが読める状態でした。読めないようにしました",
                 path.display()
             ),
             Self::WriteDown => {
                 "この単語を持つ人は誰でもファイルを開けます。紙に書き、このマシンとは別に保管してください".to_owned()
+            }
+            Self::WrongIdentityOrDamage => {
+                "--identity で ID ファイルを、またはパスフレーズを指定してください。正しいものを指定しているなら、ファイルが壊れています".to_owned()
             }
             Self::WrongKeyOrDamage => {
                 "`civitai-dl keys list` で鍵の一覧を表示できます。正しい鍵があるなら、ファイルが壊れています".to_owned()

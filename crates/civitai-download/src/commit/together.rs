@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
-use super::Existing;
+use super::{Existing, name};
 use crate::disk;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::part::Part;
 use crate::serial::Serial;
 
@@ -231,20 +231,10 @@ impl Finished {
     }
 
     fn rename(&self) -> Result<(), Error> {
-        let from = self.part.path();
         match self.step {
             Step::Forget => Ok(()),
-            Step::Name(Existing::Replace) | Step::NameAndForget(Existing::Replace) => {
-                Ok(fs_err::rename(from, &self.target)?)
-            }
-            Step::Name(Existing::Keep) | Step::NameAndForget(Existing::Keep) => {
-                disk::rename_new(from, &self.target).map_err(|error| match error.kind() {
-                    io::ErrorKind::AlreadyExists => ErrorKind::Occupied {
-                        path: self.target.clone(),
-                    }
-                    .into(),
-                    _ => error.into(),
-                })
+            Step::Name(existing) | Step::NameAndForget(existing) => {
+                name(self.part.path(), &self.target, existing)
             }
         }
     }

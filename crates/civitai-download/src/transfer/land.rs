@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::Transfer;
 use crate::commit::{Commit, Step};
 use crate::connection::blocking;
 use crate::digest::Digests;
+use crate::disk;
 use crate::error::{Error, ErrorKind};
 use crate::part::Part;
 use crate::quarantine::Reason;
 use crate::response::sniff;
+use crate::seal;
 use crate::verify::{Mismatch, Verified, Warning};
 
 impl Transfer {
@@ -71,7 +75,12 @@ impl Transfer {
         self: &Arc<Self>,
         part: Arc<Part>,
         digests: &Digests,
+        cancel: CancellationToken,
     ) -> Result<(), Error> {
+        if self.sealed.is_some() {
+            let (this, digests) = (Arc::clone(self), digests.clone());
+            return blocking(move || this.land_sealed(&part, &digests, &cancel)).await;
+        }
         let target = self.target.path.clone();
         if self.record.is_none() {
             let step = Step::NameAndForget(self.existing);
@@ -84,6 +93,30 @@ impl Transfer {
         let (this, digests) = (Arc::clone(self), digests.clone());
         blocking(move || this.commit().record(&digests)).await?;
         self.commits.commit(part, target, Step::Forget).await
+    }
+
+    /// Gives what is made of the file its name, has it recorded, and only then takes the bytes of the file away. Blocks.
+    fn land_sealed(
+        &self,
+        part: &Part,
+        digests: &Digests,
+        cancel: &CancellationToken,
+    ) -> Result<(), Error> {
+        let Some(sealed) = &self.sealed else {
+            return Ok(());
+        };
+        let commit = self.commit();
+        let candidate = commit.candidate(part, digests);
+        seal::put(
+            &*sealed.seal,
+            &candidate,
+            &sealed.place,
+            self.existing,
+            cancel,
+        )?;
+        commit.record(digests)?;
+        disk::remove_if_there(part.path())?;
+        commit.forget(part.journal())
     }
 
     /// The last defence of a file that nothing vouches for.

@@ -15,6 +15,7 @@ mod origins;
 mod quarantine;
 mod quirks;
 mod resume;
+mod seal;
 mod server;
 mod tuning;
 mod world;

@@ -11,6 +11,7 @@ use rusqlite::{Row, params};
 
 use super::word::words;
 use super::{Catalogue, Error, time};
+use crate::sealing;
 
 /// A file that is, or was, in the library.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +26,8 @@ pub struct Entry {
     pub missing: Option<SystemTime>,
     /// Whether it is missing because an operation of this program took it away: nobody waits for it.
     pub is_removed: bool,
-    /// What it was hashed to; absent until then. What is not in the set was not computed, or the file is too short.
+    /// What it was hashed to; absent until then. What is not in the set was not computed, or the file is too short. Of an
+    /// encrypted file it is the content.
     pub digests: Option<Digests>,
     /// Which file of the site it is, if that is known.
     pub matched: Option<Match>,
@@ -36,6 +38,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it is a container: its digests are those of what is in it.
+    pub fn is_sealed(&self) -> bool {
+        sealing::is_sealed(&self.path)
+    }
+
     /// The type of the model in Civitai's words: as the site has it, else by the header.
     pub fn model_type(&self) -> Option<&str> {
         let of_site = self
@@ -197,7 +204,8 @@ const SELECT: &str = "SELECT path, file.bytes, mtime_ns, inode, device, added, m
     nullif(model.name, ''), nullif(version.name, ''), creator,
     CASE release.kind WHEN 'VAE' THEN 'VAE' WHEN 'Text Encoder' THEN 'TextEncoder'
         ELSE model.kind END,
-    version.base_model, ifnull(version.gone, model.gone), unproved, ifnull(removed = missing, 0)
+    version.base_model, ifnull(version.gone, model.gone), unproved, ifnull(removed = missing, 0),
+    content
     FROM file
     LEFT JOIN version ON version.id = version_id
     LEFT JOIN model ON model.id = ifnull(model_id, version.model)
@@ -207,7 +215,11 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let stamp = Stamp::read(row, 1)?;
     let digests = match row.get::<_, Option<i64>>(7)? {
         None => None,
-        Some(_) => Some(digests_at(row, 8, stamp.bytes)?),
+        Some(_) => {
+            let content: Option<i64> = row.get(32)?;
+            let bytes = content.map_or(stamp.bytes, i64::cast_unsigned);
+            Some(digests_at(row, 8, bytes)?)
+        }
     };
     Ok(Entry {
         path: row.get(0)?,

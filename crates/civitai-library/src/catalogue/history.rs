@@ -8,6 +8,7 @@ use civitai_download::digest::{Digest, Digests};
 use rusqlite::{Row, Transaction, params};
 
 use super::entry::{MatchedBy, Origin, Stamp, id, word};
+use super::stock::content;
 use super::word::words;
 use super::{Catalogue, Error, Fault, Place, former, millis, time};
 use crate::library::relative;
@@ -279,7 +280,7 @@ fn note_proof(
         .prepare_cached(
             "UPDATE file SET hashed = ?3, sha256 = ?4, blake3 = ?5, crc32 = ?6, autov1 = ?7,
             autov3 = ?8, model_id = ?9, version_id = ?10, file_id = ?11, matched_by = ?12,
-            unproved = NULL WHERE root = ?1 AND path = ?2",
+            content = ?13, unproved = NULL WHERE root = ?1 AND path = ?2",
         )?
         .execute(params![
             root,
@@ -294,6 +295,7 @@ fn note_proof(
             origin.version.get(),
             origin.file.map(FileId::get),
             MatchedBy::Download.as_str(),
+            content(path, digests),
         ])?;
     former::give_back(transaction, root)
 }

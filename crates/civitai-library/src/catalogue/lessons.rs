@@ -70,7 +70,7 @@ impl Catalogue {
                 JOIN version ON version.id = version_id
                 JOIN model ON model.id = ifnull(model_id, version.model)
                 LEFT JOIN release ON release.version = version_id AND release.file = file_id
-                WHERE root = ?1 AND missing IS NULL AND matched_by IN (?2, ?3)
+                WHERE root = ?1 AND missing IS NULL AND content IS NULL AND matched_by IN (?2, ?3)
                 AND file.sha256 IS NOT NULL AND model.kind IS NOT NULL
                 AND version.base_model IS NOT NULL AND version.base_model <> 'Other'
                 AND ifnull(release.kind, 'Model')

@@ -41,10 +41,10 @@ SELECT path, role, scanned FROM other.root WHERE true
 ON CONFLICT (path) DO UPDATE SET scanned = ifnull(scanned, excluded.scanned);
 INSERT OR IGNORE INTO main.file (root, path, bytes, mtime_ns, inode, device, added, missing, hashed,
     sha256, blake3, crc32, autov1, autov3, model_id, version_id, file_id, matched_by, identified,
-    format, model_type, base_model, family, confidence, evidence, verified, unproved, removed)
+    format, model_type, base_model, family, confidence, evidence, verified, unproved, removed, content)
 SELECT ours.number, file.path, bytes, mtime_ns, inode, device, added, missing, hashed, sha256,
     blake3, crc32, autov1, autov3, model_id, version_id, file_id, matched_by, identified, format,
-    model_type, base_model, family, confidence, evidence, verified, unproved, removed
+    model_type, base_model, family, confidence, evidence, verified, unproved, removed, content
 FROM other.file AS file
 JOIN other.root AS theirs ON theirs.number = file.root
 JOIN main.root AS ours ON ours.path = theirs.path;

@@ -6,12 +6,14 @@ use std::time::SystemTime;
 
 use civitai_api::{Found, Model, Version};
 use civitai_download::digest::Digests;
+use civitai_download::tree::Tree;
 use rusqlite::Transaction;
 use tracing::warn;
 
 use super::history::{self, Attempt, Trouble};
 use super::{Catalogue, Error, Fault, Place, millis, site};
 use crate::Library;
+use crate::sealing;
 use crate::trees::Trees;
 
 /// The catalogue, for the transfers of a run.
@@ -81,7 +83,7 @@ impl Recorder {
     /// Records that a file was fetched and verified and has its name now, and keeps its hash tree. Blocks until that is
     /// durable.
     pub fn record(&self, attempt: Attempt, mut digests: Digests) -> Result<(), Error> {
-        if let Some(tree) = digests.tree.take() {
+        if let Some(tree) = tree_of(&attempt, &mut digests) {
             self.trees.keep(&tree)?;
         }
         let outcome = Arc::<Outcome>::default();
@@ -100,7 +102,7 @@ impl Recorder {
     /// Notes that a file was found to be there already, verified. It is written with what comes next. Blocks while its
     /// hash tree is written, if there is none yet.
     pub fn found(&self, attempt: Attempt, mut digests: Digests) {
-        if let Some(tree) = digests.tree.take()
+        if let Some(tree) = tree_of(&attempt, &mut digests)
             && let Err(error) = self.trees.keep(&tree)
         {
             warn!(%error, "a hash tree could not be kept");
@@ -159,6 +161,13 @@ impl Recorder {
         }
         first
     }
+}
+
+/// The hash tree of what was fetched, unless it has become a container: that cannot be mended by groups.
+fn tree_of(attempt: &Attempt, digests: &mut Digests) -> Option<Arc<Tree>> {
+    let tree = digests.tree.take()?;
+    let name = attempt.path.to_string_lossy();
+    (!sealing::is_sealed(&name)).then_some(tree)
 }
 
 impl Job {

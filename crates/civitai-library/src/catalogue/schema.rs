@@ -9,7 +9,7 @@ use rusqlite_migration::{M, Migrations};
 pub(super) const MIGRATIONS: Migrations<'static> = Migrations::from_slice(ALL);
 
 /// The number of the newest version.
-pub(crate) const LATEST: u32 = 6;
+pub(crate) const LATEST: u32 = 7;
 
 const ALL: &[M<'static>] = &[
     M::up(include_str!("schema/1-up.sql")).down(include_str!("schema/1-down.sql")),
@@ -18,6 +18,7 @@ const ALL: &[M<'static>] = &[
     M::up(include_str!("schema/4-up.sql")).down(include_str!("schema/4-down.sql")),
     M::up(include_str!("schema/5-up.sql")).down(include_str!("schema/5-down.sql")),
     M::up(include_str!("schema/6-up.sql")).down(include_str!("schema/6-down.sql")),
+    M::up(include_str!("schema/7-up.sql")).down(include_str!("schema/7-down.sql")),
 ];
 
 #[cfg(test)]

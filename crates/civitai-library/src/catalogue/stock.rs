@@ -9,6 +9,7 @@ use rusqlite::{Connection, Transaction, params};
 use super::entry::{Entry, Stamp};
 use super::{Catalogue, Error, Fault, claims, former, millis};
 use crate::scan::{Seen, Walk};
+use crate::sealing;
 
 /// What a scan found to be otherwise than before.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -85,13 +86,25 @@ impl Catalogue {
     }
 
     /// The files that are there and were not hashed since they changed, the smallest first, so that much is known soon.
+    /// Encrypted ones are [apart](Self::unopened).
     pub fn unhashed(&self) -> Result<Vec<Unhashed>, Error> {
-        self.unread("hashed IS NULL ORDER BY bytes, path")
+        let mut files = self.unread("hashed IS NULL ORDER BY bytes, path")?;
+        files.retain(|file| !sealing::is_sealed(&file.path));
+        Ok(files)
     }
 
-    /// The files that are there and whose header was not read since they changed.
+    /// The encrypted files that are there and of whose content nothing is known since they changed, the smallest first.
+    pub fn unopened(&self) -> Result<Vec<Unhashed>, Error> {
+        let mut files = self.unread("hashed IS NULL ORDER BY bytes, path")?;
+        files.retain(|file| sealing::is_sealed(&file.path));
+        Ok(files)
+    }
+
+    /// The files that are there and whose header was not read since they changed; encrypted ones have none.
     pub fn unidentified(&self) -> Result<Vec<Unhashed>, Error> {
-        self.unread("identified IS NULL ORDER BY path")
+        let mut files = self.unread("identified IS NULL ORDER BY path")?;
+        files.retain(|file| !sealing::is_sealed(&file.path));
+        Ok(files)
     }
 
     fn unread(&self, which: &str) -> Result<Vec<Unhashed>, Error> {
@@ -123,7 +136,8 @@ impl Catalogue {
         self.write(|transaction| {
             let mut update = transaction.prepare_cached(
                 "UPDATE file SET hashed = ?1, sha256 = ?2, blake3 = ?3, crc32 = ?4, autov1 = ?5,
-                autov3 = ?6 WHERE bytes = ?7 AND mtime_ns = ?8 AND inode = ?9 AND device = ?10",
+                autov3 = ?6, content = ?11
+                WHERE bytes = ?7 AND mtime_ns = ?8 AND inode = ?9 AND device = ?10",
             )?;
             for (file, digests) in hashed {
                 let stamp = file.stamp;
@@ -138,6 +152,7 @@ impl Catalogue {
                     stamp.mtime_ns,
                     stamp.inode.cast_signed(),
                     stamp.device.cast_signed(),
+                    content(&file.path, digests),
                 ])?;
             }
             former::give_back(transaction, root)
@@ -301,6 +316,11 @@ fn apply(
     Ok(())
 }
 
+/// How long what was hashed is, where that is not the file itself.
+pub(super) fn content(path: &str, digests: &Digests) -> Option<i64> {
+    sealing::is_sealed(path).then(|| digests.bytes.cast_signed())
+}
+
 /// Adds a file, with what is known of another link to the same content.
 fn insert(transaction: &Transaction<'_>, root: i64, seen: &Seen, now: i64) -> Result<(), Fault> {
     let stamp = seen.stamp;
@@ -316,10 +336,10 @@ fn insert(transaction: &Transaction<'_>, root: i64, seen: &Seen, now: i64) -> Re
     let copied = transaction
         .prepare_cached(
             "INSERT INTO file (root, path, bytes, mtime_ns, inode, device, added, hashed, sha256,
-                blake3, crc32, autov1, autov3, model_id, version_id, file_id, matched_by,
+                blake3, crc32, autov1, autov3, content, model_id, version_id, file_id, matched_by,
                 unproved, identified, format, model_type, base_model, family, confidence, evidence)
             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, hashed, sha256, blake3, crc32, autov1, autov3,
-                model_id, version_id, file_id, matched_by, unproved, identified, format, model_type,
+                content, model_id, version_id, file_id, matched_by, unproved, identified, format, model_type,
                 base_model, family, confidence, evidence
             FROM file INDEXED BY file_inode
             WHERE inode = ?5 AND device = ?6 AND bytes = ?3 AND mtime_ns = ?4

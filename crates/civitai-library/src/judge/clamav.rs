@@ -96,18 +96,30 @@ impl ClamAv {
 
     /// Asks about the file at `path`. Blocks. Whatever goes wrong is an answer, and never one that calls the file clean.
     pub fn ask(&self, path: &Path) -> Answer {
-        self.send(path).unwrap_or_else(|error| Answer::Unclear {
-            problem: format!("{}: {error}", self.0.display()),
-        })
+        match fs_err::File::open(path) {
+            Ok(mut file) => self.ask_of(&mut file),
+            Err(error) => self.unclear(&error),
+        }
     }
 
-    fn send(&self, path: &Path) -> io::Result<Answer> {
-        let mut file = fs_err::File::open(path)?;
+    /// Asks about what is read, to its end. Blocks, and answers as [`ask`](Self::ask) does.
+    pub fn ask_of(&self, content: &mut dyn io::Read) -> Answer {
+        let sent = self.send(content);
+        sent.unwrap_or_else(|error| self.unclear(&error))
+    }
+
+    fn unclear(&self, error: &io::Error) -> Answer {
+        Answer::Unclear {
+            problem: format!("{}: {error}", self.0.display()),
+        }
+    }
+
+    fn send(&self, content: &mut dyn io::Read) -> io::Result<Answer> {
         let mut stream = UnixStream::connect(&self.0)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.write_all(b"zINSTREAM\0")?;
-        let sent = send_all(&mut file, &mut stream);
+        let sent = send_all(content, &mut stream);
         // Over its own limit it answers in the middle and closes; that answer says more than the broken pipe.
         let mut line = Vec::new();
         let read = stream.take(LONGEST_ANSWER).read_to_end(&mut line);
@@ -127,10 +139,10 @@ impl ClamAv {
     }
 }
 
-fn send_all(file: &mut fs_err::File, stream: &mut UnixStream) -> io::Result<()> {
+fn send_all(content: &mut dyn io::Read, stream: &mut UnixStream) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
     loop {
-        let read = match file.read(&mut chunk[4..]) {
+        let read = match content.read(&mut chunk[4..]) {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),

@@ -7,7 +7,7 @@ use civitai_download::disk;
 use super::{How, LinkError, is_one_file, link};
 use crate::library::Library;
 use crate::operation::Placement;
-use crate::sidecar::Beside;
+use crate::sidecar::{Beside, stem_of};
 
 impl Library {
     /// Gives a model its place in another tree, and copies of its sidecars, which interfaces write in. Nothing for what has
@@ -25,7 +25,7 @@ impl Library {
         } else {
             Some(link(&model, &target)?)
         };
-        let stem = model.file_stem().unwrap_or_default().len();
+        let stem = stem_of(&model).len();
         for (file, _) in Beside::of(&model)?.files {
             let name = file.file_name().unwrap_or_default().as_encoded_bytes();
             let suffix = String::from_utf8_lossy(&name[stem..]).into_owned();

@@ -40,7 +40,7 @@ pub struct Duplicates {
 
 impl Library {
     /// Finds duplicates by the digests in the catalogue, reading no file. Names that share their bytes already, by links of
-    /// any kind, are none.
+    /// any kind, are none, and neither are encrypted files, whose bytes are all different.
     pub fn duplicates(&self) -> Result<Duplicates, Error> {
         let Some(catalogue) = self.catalogue_if_there()? else {
             return Ok(Duplicates::default());
@@ -48,7 +48,7 @@ impl Library {
         let mut found = Duplicates::default();
         let mut known = Vec::new();
         for entry in catalogue.entries()? {
-            if entry.missing.is_some() {
+            if entry.missing.is_some() || entry.is_sealed() {
                 continue;
             }
             let now = fs_err::metadata(self.root.join(&entry.path));

@@ -18,7 +18,8 @@ pub(super) struct Copies {
 impl Copies {
     pub(super) fn of(root: &Path, entries: &[Entry], folders: Vec<PathBuf>) -> Self {
         let mut twins: HashMap<_, Vec<_>> = HashMap::new();
-        for entry in entries.iter().filter(|entry| entry.missing.is_none()) {
+        let plain = |entry: &&Entry| entry.missing.is_none() && !entry.is_sealed();
+        for entry in entries.iter().filter(plain) {
             if let Some(sha256) = entry.digests.as_ref().and_then(|digests| digests.sha256) {
                 let twin = (entry.stamp.inode, root.join(&entry.path));
                 twins.entry(sha256).or_default().push(twin);

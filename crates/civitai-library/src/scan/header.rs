@@ -54,7 +54,7 @@ pub fn identify(
     Ok(unread)
 }
 
-fn kept(identity: &identify::Identity) -> Identity {
+pub(super) fn kept(identity: &identify::Identity) -> Identity {
     Identity {
         format: identity.format.to_string(),
         model_type: identity.model_type.as_ref().map(ToString::to_string),
@@ -65,7 +65,7 @@ fn kept(identity: &identify::Identity) -> Identity {
     }
 }
 
-fn broken(source: &identify::Error) -> Identity {
+pub(super) fn broken(source: &identify::Error) -> Identity {
     Identity {
         format: "unknown".to_owned(),
         model_type: None,

@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use civitai_api::Client;
+use civitai_download::error::BoxError;
 
 use super::{
-    Hashed, MatchError, Matched, Problem, Target, ask_sidecars, hash, identify, learn,
-    match_online, walk,
+    Hashed, MatchError, Matched, Opened, Problem, Target, ask_sidecars, hash, identify, learn,
+    match_online, open_sealed, walk,
 };
 use crate::catalogue::{self, Changes};
+use crate::sealing::Keys;
 use crate::sidecar::SidecarError;
 use crate::{Library, blocking};
 
@@ -25,6 +27,8 @@ pub struct Scan {
     pub client: Option<Client>,
     /// Whether files are read.
     pub reading: Reading,
+    /// Who opens encrypted files; without keys nothing is said of what is in them.
+    pub keys: Option<Arc<dyn Keys>>,
 }
 
 /// Whether a scan reads files.
@@ -92,6 +96,14 @@ impl Scanned {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScanProblem {
+    /// An encrypted file could not be opened. The next scan tries again.
+    #[error("{path} could not be opened")]
+    Closed {
+        /// The file, below the root.
+        path: String,
+        /// What who has the keys says, or a [`FileError`](civitai_security::crypt::FileError).
+        source: BoxError,
+    },
     /// A file changed while it was read, or is another one by now. The next scan takes it up.
     #[error("{path} changed while it was read")]
     Changed {
@@ -142,6 +154,9 @@ impl Scan {
         self.look(target, scanned).await?;
         if self.reading == Reading::All {
             read(target, tell, scanned).await?;
+            if let Some(keys) = &self.keys {
+                open(target, (keys, tell), scanned).await?;
+            }
         }
         if let Some(client) = &self.client {
             match match_online(client, &target.library).await {
@@ -221,6 +236,40 @@ async fn read(
         Ok(read)
     });
     scanned.absorb(read.await?);
+    Ok(())
+}
+
+/// Reads what is in encrypted files of which that is not known.
+async fn open(
+    target: &Target,
+    (keys, tell): (&Arc<dyn Keys>, &ScanTell),
+    scanned: &mut Scanned,
+) -> Result<(), catalogue::Error> {
+    let (keys, tell) = (Arc::clone(keys), Arc::clone(tell));
+    let opened = on_thread(target, move |target, stop| {
+        let mut catalogue = target.library.catalogue()?;
+        let mut files = catalogue.unopened()?;
+        files.retain(|file| target.covers(&file.path));
+        let mut read = Scanned::default();
+        if files.is_empty() {
+            return Ok(read);
+        }
+        let bytes = files.iter().map(|file| file.stamp.bytes).sum();
+        tell(ScanTold::Planned { bytes });
+        open_sealed(&mut catalogue, files, &*keys, stop, |told| match told {
+            Opened::Done { path, bytes } => {
+                tell(ScanTold::Hashed { path: &path, bytes });
+                read.hashed += 1;
+                read.bytes += bytes;
+            }
+            Opened::Changed { path } => read.problems.push(ScanProblem::Changed { path }),
+            Opened::Closed { path, source } => {
+                read.problems.push(ScanProblem::Closed { path, source });
+            }
+        })?;
+        Ok(read)
+    });
+    scanned.absorb(opened.await?);
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::catalogue::Stamp;
 use crate::library::relative;
+use crate::sealing::plain_name;
 use crate::sidecar::Form;
 
 /// What a walk through a library, or through folders of it, found.
@@ -88,9 +89,13 @@ impl Problem {
     }
 }
 
-/// Says whether a file of this name holds a model, as the interfaces judge it: by its extension.
+/// Says whether a file of this name holds a model, as the interfaces judge it: by its extension, behind which may stand
+/// that of an encrypted file.
 pub fn is_model(name: &OsStr) -> bool {
-    let extension = Path::new(name).extension().and_then(OsStr::to_str);
+    let plain = name
+        .to_str()
+        .map_or(name, |name| OsStr::new(plain_name(name)));
+    let extension = Path::new(plain).extension().and_then(OsStr::to_str);
     extension.is_some_and(|extension| {
         EXTENSIONS
             .iter()
@@ -216,10 +221,11 @@ fn is_sidecar(name: &OsStr) -> bool {
     })
 }
 
-/// How long the extension of a path is, with its dot.
+/// How long the extension of a path is, with its dot, and with that of an encrypted file.
 fn extension(path: &str) -> usize {
     let name = path.rsplit('/').next().unwrap_or(path);
-    name.rfind('.').map_or(0, |dot| name.len() - dot)
+    let plain = plain_name(name);
+    plain.rfind('.').map_or(0, |dot| name.len() - dot)
 }
 
 fn is_hidden(entry: &DirEntry) -> bool {
@@ -249,10 +255,25 @@ mod tests {
 
     #[test]
     fn models_are_known_by_their_extension_in_any_case() {
-        for name in ["a.safetensors", "b.CKPT", "c.d.gguf", "模型.Pt"] {
+        for name in [
+            "a.safetensors",
+            "b.CKPT",
+            "c.d.gguf",
+            "模型.Pt",
+            "a.safetensors.cke",
+        ] {
             assert!(is_model(OsStr::new(name)), "{name}");
         }
-        for name in ["a.safetensors.part", "safetensors", "a.json", ".pt", "a."] {
+        for name in [
+            "a.safetensors.part",
+            ".a.safetensors.cke.new",
+            "safetensors",
+            "a.json",
+            "a.json.cke",
+            "pt.cke",
+            ".pt",
+            "a.",
+        ] {
             assert!(!is_model(OsStr::new(name)), "{name}");
         }
     }

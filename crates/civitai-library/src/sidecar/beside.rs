@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::Form;
 use crate::scan::is_model;
+use crate::sealing::plain_name;
 
 /// What a file beside a model is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,6 +142,7 @@ pub fn owner(name: &str) -> Option<(&str, Part)> {
 
 /// What stands before the last dot.
 pub(crate) fn stem(name: &str) -> &str {
+    let name = plain_name(name);
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 

@@ -1,5 +1,6 @@
 //! Sidecars on the disk.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -8,6 +9,7 @@ use civitai_download::disk;
 use serde_json::{Map, Value, json};
 
 use super::{Beside, Card, Fact, Fault, Form, SidecarError, read};
+use crate::sealing::plain_name;
 
 /// What writing sidecars came to.
 #[derive(Debug, Default)]
@@ -45,9 +47,17 @@ pub fn path(model: &Path, form: Form) -> PathBuf {
 
 /// Returns the path of a file beside a model that has its stem and this suffix.
 pub(crate) fn with_suffix(model: &Path, suffix: &str) -> PathBuf {
-    let mut name = model.file_stem().unwrap_or_default().to_owned();
+    let mut name = stem_of(model);
     name.push(suffix);
     model.with_file_name(name)
+}
+
+/// The name of a model without its extension, and without that of an encrypted file.
+pub(crate) fn stem_of(model: &Path) -> OsString {
+    let name = model.file_name().unwrap_or_default();
+    let plain = name.to_str().map(|name| Path::new(plain_name(name)));
+    let plain = plain.unwrap_or(Path::new(name));
+    plain.file_stem().unwrap_or_default().to_owned()
 }
 
 /// The text of a sidecar.
@@ -69,7 +79,8 @@ pub(crate) fn located(card: Card, model: &Path, beside: &Beside) -> io::Result<C
             json!(modified.map_or(0.0, |since| since.as_secs_f64())),
         )
         .with(Fact::Path, place.to_string_lossy());
-    if let Some(stem) = model.file_stem() {
+    let stem = stem_of(model);
+    if !stem.is_empty() {
         card = card.with(Fact::Stem, stem.to_string_lossy());
     }
     if let Some(preview) = beside.preview() {

@@ -5,10 +5,13 @@ use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
 use civitai_download::digest::{DigestSet, Digests, hash_files};
+use civitai_download::error::BoxError;
 use civitai_download::tree::{Piece, Survey, SurveyError, survey};
+use civitai_security::crypt::FileError;
 use fs_err::File;
 
 use crate::catalogue::Entry;
+use crate::sealing::{self, Keys};
 use crate::trees::Trees;
 
 /// What reading a file found.
@@ -20,7 +23,7 @@ pub enum Finding {
     Damaged(Damage),
     /// It is not there.
     Missing,
-    /// It was never hashed, so nothing can be said.
+    /// It was never hashed, or is encrypted and was not to be opened, so nothing can be said.
     Unknown,
 }
 
@@ -57,6 +60,9 @@ impl Located {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeepError {
+    /// The encrypted file cannot be opened, as who has the keys says.
+    #[error("the encrypted file cannot be opened")]
+    Closed(#[source] BoxError),
     /// The file or its tree cannot be read, or a new tree cannot be kept.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -66,7 +72,7 @@ pub enum DeepError {
 }
 
 /// Reads a file of the library below `root` and judges it by its hash tree, or by its digests where it has none. A whole
-/// file gets the tree that it lacks. Blocks.
+/// file gets the tree that it lacks. Of an encrypted one [nothing can be said](deep_sealed) without keys. Blocks.
 ///
 /// `before` is called before so many bytes are read: it may sleep to keep to a budget, and ends the reading when it
 /// breaks.
@@ -79,6 +85,9 @@ pub fn deep(
     let Some(known) = &entry.digests else {
         return Ok(Finding::Unknown);
     };
+    if entry.is_sealed() {
+        return Ok(Finding::Unknown);
+    }
     let path = root.join(&entry.path);
     let file = match File::open(&path) {
         Ok(file) => file,
@@ -104,6 +113,53 @@ pub fn deep(
         bytes: survey.bytes,
         located: Some(located),
     }))
+}
+
+/// Reads what is in an encrypted file of the library below `root` and compares it with what it was. Blocks.
+///
+/// `before` as in [`deep`].
+///
+/// # Errors
+/// [`DeepError::Closed`] where the keys cannot be had. A container that they do not open is damaged: which of both it is
+/// cannot be told.
+pub fn deep_sealed(
+    root: &Path,
+    entry: &Entry,
+    keys: &dyn Keys,
+    before: &(dyn Fn(u64) -> ControlFlow<()> + Sync),
+) -> Result<Finding, DeepError> {
+    let Some(known) = entry
+        .digests
+        .as_ref()
+        .filter(|known| known.sha256.is_some())
+    else {
+        return Ok(Finding::Unknown);
+    };
+    let path = root.join(&entry.path);
+    if !path.try_exists()? {
+        return Ok(Finding::Missing);
+    }
+    let mut is_stopped = false;
+    let read = sealing::hash(&path, keys, DigestSet::SHA256, &mut |bytes| {
+        is_stopped = before(bytes).is_break();
+        if is_stopped {
+            return Err(io::Error::other("stopped"));
+        }
+        Ok(())
+    });
+    let holds = match read {
+        _ if is_stopped => return Err(DeepError::Stopped),
+        Ok(found) => known.sha256 == found.sha256,
+        Err(source) => match source.downcast_ref::<FileError>() {
+            Some(FileError::Crypt { source, .. }) if source.is_refused() => false,
+            _ => return Err(DeepError::Closed(source)),
+        },
+    };
+    if holds {
+        return Ok(Finding::Whole);
+    }
+    let (bytes, located) = (known.bytes, None);
+    Ok(Finding::Damaged(Damage { bytes, located }))
 }
 
 /// None where there is no tree that can be used.

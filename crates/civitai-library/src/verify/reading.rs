@@ -1,13 +1,14 @@
 //! Looking at the files of a library: all at a glance, or each byte of those that are due.
 
 use std::ops::{ControlFlow, Range};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::{Checked, DeepError, Finding, Pace, Status, deep, due, quick};
+use super::{Checked, DeepError, Finding, Pace, Status, deep, deep_sealed, due, quick};
 use crate::catalogue::{self, Catalogue, Entry};
 use crate::library::Library;
 use crate::scan::{Target, walk};
+use crate::sealing::{self, Keys};
 use crate::trees::Trees;
 
 /// Compares what is known of the files of a target with what is there, without reading any. Blocks.
@@ -33,6 +34,7 @@ pub struct Reading {
     library: Library,
     trees: Trees,
     catalogue: Option<Mutex<Catalogue>>,
+    keys: Option<Arc<dyn Keys>>,
 }
 
 /// Why a file could not be judged.
@@ -52,6 +54,7 @@ impl ReadingError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Catalogue(error) => error.code(),
+            Self::Deep(DeepError::Closed(error)) => sealing::code(error),
             Self::Deep(DeepError::Io(_)) => "io",
             Self::Deep(DeepError::Stopped) => "interrupted",
         }
@@ -70,6 +73,7 @@ impl Reading {
             library: target.library.clone(),
             trees: Trees::of(&target.library.data_dir),
             catalogue: None,
+            keys: None,
         };
         let Some(catalogue) = target.library.catalogue_if_there()? else {
             return Ok(reading);
@@ -88,6 +92,13 @@ impl Reading {
         Ok(reading)
     }
 
+    /// Opens encrypted files with these keys. Without any they are unknown.
+    #[must_use]
+    pub fn with_keys(self, keys: Arc<dyn Keys>) -> Self {
+        let keys = Some(keys);
+        Self { keys, ..self }
+    }
+
     /// Reads a file at a pace and says how it stands, and where it is damaged as far as that is known; that it is whole is
     /// written down. `told` hears of the bytes before they are read. Blocks.
     pub fn examine(
@@ -101,7 +112,11 @@ impl Reading {
             told(bytes);
             flow
         };
-        let finding = deep(&self.library.root, entry, &self.trees, &before)?;
+        let root = &self.library.root;
+        let finding = match &self.keys {
+            Some(keys) if entry.is_sealed() => deep_sealed(root, entry, &**keys, &before)?,
+            _ => deep(root, entry, &self.trees, &before)?,
+        };
         let (status, ranges) = match finding {
             Finding::Whole => (Status::Ok, Vec::new()),
             Finding::Missing => (Status::Missing, Vec::new()),

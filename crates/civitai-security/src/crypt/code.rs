@@ -3,16 +3,29 @@
 use std::io;
 
 use super::store::StoreError;
-use super::{CryptError, FileError};
+use super::{AgeError, CryptError, FileError};
 
 impl FileError {
     /// The kind as one word.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Age { source, .. } => source.code(),
             Self::Crypt { source, .. } => source.code(),
             Self::Exists { .. } => "usage",
             Self::Interrupted => "interrupted",
             Self::Io(error) => of_io(error),
+        }
+    }
+}
+
+impl AgeError {
+    /// The kind as one word. That the key does not fit and that the file is damaged are one.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::BadKey | Self::UnsupportedKey { .. } => "usage",
+            Self::Io(error) => of_io(error),
+            Self::Primitive(_) => "internal",
+            _ => "integrity",
         }
     }
 }

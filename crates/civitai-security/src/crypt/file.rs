@@ -1,4 +1,4 @@
-//! Whole files: a container beside its source, complete or not there.
+//! Whole files: encrypted or decrypted beside their source, complete or not there.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -9,8 +9,9 @@ use fs_err as fs;
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
+use super::age::{AgeError, AgeKey, AgeTo, decrypt_age, encrypt_age};
 use super::key::Unlocked;
-use super::{CryptError, Reader, Recipe, Writer};
+use super::{CryptError, Metadata, Reader, Recipe, Writer};
 
 /// Why a file was not encrypted or decrypted. Nothing is left behind under the name that was asked for.
 #[derive(Debug, Error)]
@@ -23,6 +24,14 @@ pub enum FileError {
         path: PathBuf,
         /// Why.
         source: CryptError,
+    },
+    /// The age file could not be written or opened.
+    #[error("{}", path.display())]
+    Age {
+        /// The file that was read.
+        path: PathBuf,
+        /// Why.
+        source: AgeError,
     },
     /// Something else has the name of the result.
     #[error("{} is there already and holds something else", path.display())]
@@ -47,9 +56,29 @@ pub enum Decrypted {
     Same,
 }
 
-/// Encrypts `source` to `target`, which must not exist, and returns how many bytes the content has.
+/// How a file is read.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin<'a> {
+    /// As it is.
+    Plain,
+    /// As the content of the container that it is.
+    Container(&'a Unlocked),
+    /// As the content of the age file that it is.
+    Age(&'a [AgeKey]),
+}
+
+/// What a file is encrypted to.
+#[derive(Debug)]
+pub enum Form<'a> {
+    /// A container. The recipe's metadata need not say what the file says itself: its name, unless there is one, and its
+    /// length.
+    Container(&'a Recipe<'a>),
+    /// An age file.
+    Age(&'a AgeTo<'a>),
+}
+
+/// Encrypts a plain file to a container `target`, which must not exist, and returns how many bytes the content has.
 ///
-/// The recipe's metadata need not say what the file says itself: its name, unless there is one, and its length.
 /// `told` hears how many bytes are done, once a MiB. The target appears under its name when it is whole and on the disk,
 /// with the permissions of the source.
 pub fn encrypt_file(
@@ -58,59 +87,56 @@ pub fn encrypt_file(
     recipe: &Recipe<'_>,
     told: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<u64, FileError> {
+    let form = Form::Container(recipe);
+    translate_file((source, Origin::Plain), target, &form, told)
+}
+
+/// As [`encrypt_file`], to whichever form, and of what is encrypted already the content, which is on the disk at no time.
+pub fn translate_file(
+    source: (&Path, Origin<'_>),
+    target: &Path,
+    to: &Form<'_>,
+    told: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Result<u64, FileError> {
     if fs::symlink_metadata(target).is_ok() {
         return Err(FileError::Exists {
             path: target.to_owned(),
         });
     }
-    let mut file = fs::File::open(source)?;
-    let about = file.metadata()?;
-    let mut recipe = recipe.clone();
-    let name = source
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned());
-    recipe.metadata.name = recipe.metadata.name.or(name);
-    recipe.metadata.bytes = Some(about.len());
-    let failed = |error| of_crypt(source, error);
-    let draft = draft(target)?;
-    let mut writer = Writer::new(draft, &recipe).map_err(failed)?;
-    let mut buffer = vec![0; recipe.chunk.bytes()];
-    let mut done = 0;
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            break;
-        }
-        writer.write_all(&buffer[..count])?;
-        done += count as u64;
-        go_on(told(done))?;
-    }
-    let draft = writer.finish().map_err(failed)?;
-    settle(draft, target, about.permissions())?;
+    let (path, from) = source;
+    let content = Content::open(path, from)?;
+    let mut draft = draft(target)?;
+    let done = content.seal((path, &mut draft), to, told)?;
+    settle(draft, target, fs::metadata(path)?.permissions())?;
     Ok(done)
 }
 
-/// Decrypts `source` to `target`. A target that is there already must hold the same content, and stays.
+/// Decrypts a container to `target`. A target that is there already must hold the same content, and stays.
 pub fn decrypt_file(
     source: &Path,
     target: &Path,
     keys: &Unlocked,
     told: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Decrypted, FileError> {
-    let file = fs::File::open(source)?;
-    let permissions = file.metadata()?.permissions();
-    let failed = |error| of_crypt(source, error);
-    let mut reader = Reader::open(file, keys).map_err(failed)?;
+    extract_file((source, Origin::Container(keys)), target, told)
+}
+
+/// As [`decrypt_file`], from whichever form.
+pub fn extract_file(
+    source: (&Path, Origin<'_>),
+    target: &Path,
+    told: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Result<Decrypted, FileError> {
+    let (path, from) = source;
+    let permissions = fs::metadata(path)?.permissions();
+    let content = Content::open(path, from)?;
     if fs::symlink_metadata(target).is_ok() {
         let mut same = Compare {
             with: fs::File::open(target)?.into_parts().0,
             buffer: Vec::new(),
             differs: false,
         };
-        let mut out = Telling::new(&mut same, told);
-        let extracted = reader.extract(&mut out);
-        out.check()?;
-        extracted.map_err(failed)?;
+        content.pour(path, &mut Telling::new(&mut same, told))?;
         return if same.is_same()? {
             Ok(Decrypted::Same)
         } else {
@@ -120,12 +146,104 @@ pub fn decrypt_file(
         };
     }
     let mut draft = draft(target)?;
-    let mut out = Telling::new(&mut draft, told);
-    let extracted = reader.extract(&mut out);
-    out.check()?;
-    extracted.map_err(failed)?;
+    content.pour(path, &mut Telling::new(&mut draft, told))?;
     settle(draft, target, permissions)?;
     Ok(Decrypted::Written)
+}
+
+/// A file that is open to be read as what is in it.
+enum Content<'a> {
+    Plain(fs::File),
+    Container(Box<Reader<fs::File>>),
+    Age(fs::File, &'a [AgeKey]),
+}
+
+impl<'a> Content<'a> {
+    fn open(path: &Path, from: Origin<'a>) -> Result<Self, FileError> {
+        let file = fs::File::open(path)?;
+        Ok(match from {
+            Origin::Plain => Self::Plain(file),
+            Origin::Container(keys) => {
+                let reader = Reader::open(file, keys).map_err(|error| of_crypt(path, error))?;
+                Self::Container(Box::new(reader))
+            }
+            Origin::Age(keys) => Self::Age(file, keys),
+        })
+    }
+
+    /// Encrypts it. What the content says of itself goes before what the recipe says.
+    fn seal(
+        self,
+        (path, draft): (&Path, &mut NamedTempFile),
+        to: &Form<'_>,
+        told: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<u64, FileError> {
+        let failed = |error| of_crypt(path, error);
+        match to {
+            Form::Container(recipe) => {
+                let mut recipe = (*recipe).clone();
+                self.describe(path, &mut recipe.metadata)?;
+                let mut writer = Writer::new(draft, &recipe).map_err(failed)?;
+                let done = self.pour(path, &mut Telling::new(&mut writer, told))?;
+                writer.finish().map_err(failed)?;
+                Ok(done)
+            }
+            Form::Age(to) => {
+                let failed = |error| of_age(path, error);
+                let mut writer = encrypt_age(draft, to).map_err(failed)?;
+                let done = self.pour(path, &mut Telling::new(&mut writer, told))?;
+                writer.finish().map_err(failed)?;
+                Ok(done)
+            }
+        }
+    }
+
+    fn describe(&self, path: &Path, metadata: &mut Metadata) -> io::Result<()> {
+        let of_path = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
+        let (name, bytes) = match self {
+            Self::Plain(file) => (of_path(path), Some(file.metadata()?.len())),
+            Self::Container(reader) => {
+                let own = reader.metadata();
+                metadata.media = metadata.media.take().or_else(|| own.media.clone());
+                metadata.sha256 = metadata.sha256.or(own.sha256);
+                (own.name.clone(), Some(reader.len()))
+            }
+            // How long its content is, it says at its end.
+            Self::Age(..) => (of_path(&path.with_extension("")), None),
+        };
+        metadata.name = metadata.name.take().or(name);
+        metadata.bytes = bytes;
+        Ok(())
+    }
+
+    /// Writes all of it to `out`.
+    fn pour(self, path: &Path, out: &mut Telling<'_>) -> Result<u64, FileError> {
+        let poured = match self {
+            Self::Plain(mut file) => copy(&mut file, out).map_err(FileError::Io),
+            Self::Container(mut reader) => {
+                let poured = reader.extract(out);
+                poured.map_err(|error| of_crypt(path, error))
+            }
+            Self::Age(file, keys) => {
+                decrypt_age(file, keys, out).map_err(|error| of_age(path, error))
+            }
+        };
+        out.check()?;
+        poured
+    }
+}
+
+fn copy(file: &mut fs::File, out: &mut dyn Write) -> io::Result<u64> {
+    let mut buffer = vec![0; BUFFER];
+    let mut done = 0;
+    loop {
+        let count = file.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(done);
+        }
+        out.write_all(&buffer[..count])?;
+        done += count as u64;
+    }
 }
 
 /// A file of mode 0600 on the volume of the target, which goes away unless it is settled.
@@ -173,10 +291,13 @@ fn of_crypt(path: &Path, error: CryptError) -> FileError {
     }
 }
 
-fn go_on(flow: ControlFlow<()>) -> Result<(), FileError> {
-    match flow {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(FileError::Interrupted),
+fn of_age(path: &Path, error: AgeError) -> FileError {
+    match error {
+        AgeError::Io(error) => FileError::Io(error),
+        source => FileError::Age {
+            path: path.to_owned(),
+            source,
+        },
     }
 }
 
@@ -255,3 +376,6 @@ impl Write for Compare {
         Ok(())
     }
 }
+
+/// As long as the chunks that are encrypted at a time.
+const BUFFER: usize = 1 << 20;

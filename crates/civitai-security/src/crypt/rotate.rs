@@ -58,6 +58,12 @@ impl Root {
     }
 }
 
+/// The containers in these places, in a steady order and each once; links are not followed. A place that cannot be looked
+/// at is an error among them.
+pub fn containers_in(roots: &[Root]) -> impl Iterator<Item = std::io::Result<PathBuf>> {
+    containers(roots).map(|found| found.map_err(|lost| lost.error))
+}
+
 /// What takes the place of a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Successor {

@@ -138,6 +138,16 @@ const MAGICS: &[Magic] = &[
     program("a Lua program", b"\x1bLua"),
     program("a Windows shortcut", b"\x4c\0\0\0\x01\x14\x02\0"),
     program("an actually portable program", b"MZqFpD"),
+    unread(
+        "an encrypted container, which `decrypt` opens",
+        0,
+        b"CKE\x01",
+    ),
+    unread(
+        "an age file, which `decrypt` opens",
+        0,
+        b"age-encryption.org/v1\n",
+    ),
     unread("Zstandard", 0, b"\x28\xb5\x2f\xfd"),
     unread("LZ4", 0, b"\x04\x22\x4d\x18"),
     unread("RAR", 0, b"Rar!\x1a\x07"),

@@ -1,7 +1,7 @@
 //! `keys rotate`.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use civitai_security::Secret;
@@ -25,7 +25,7 @@ use crate::text::{self, Hint, Message};
 pub(super) async fn run(args: RotateArgs, session: &Session) -> Outcome {
     let passphrases = Passphrases::read(&args.passphrase, session)?;
     let silence = passphrases.silence()?;
-    let places = Places::read(&args, session)?;
+    let places = Places::read(&args.places, session)?;
     let mut told = Told::new(session);
     let cancel = session.cancel.clone();
     let rotated = with_store(session, move |store| {
@@ -38,16 +38,31 @@ pub(super) async fn run(args: RotateArgs, session: &Session) -> Outcome {
             }
             ControlFlow::Continue(())
         });
-        Ok((sum?, told.exits))
+        Ok((sum?, told.exits, told.rewrapped))
     });
     let rotated = rotated.await;
     drop(silence);
-    let (sum, exits) = rotated?;
+    let (sum, exits, rewrapped) = rotated?;
     tell_sum(sum, &session.printer)?;
+    note(rewrapped, session).await?;
     if !sum.is_finished {
         return Err(Failure::interrupted().into());
     }
     Ok(Exit::of_items(&exits))
+}
+
+/// Has the catalogue know files with their new headers. If it cannot, the next scan reads them again.
+pub(super) async fn note(files: Vec<PathBuf>, session: &Session) -> Result<(), Failure> {
+    let library = library::of(session)?;
+    let note = move || match library.catalogue_if_there()? {
+        Some(mut catalogue) => catalogue.note_rewrapped(&files),
+        None => Ok(()),
+    };
+    // Also of what was interrupted.
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(note).await {
+        session.printer.fail(&library::failure(&error));
+    }
+    Ok(())
 }
 
 /// Goes on with what was interrupted, else begins.
@@ -87,7 +102,7 @@ fn begin<'a>(
 }
 
 /// Where files are looked for.
-struct Places {
+pub(super) struct Places {
     /// What the user named.
     named: Vec<Root>,
     /// The library, if there is one.
@@ -95,8 +110,8 @@ struct Places {
 }
 
 impl Places {
-    fn read(args: &RotateArgs, session: &Session) -> Result<Self, Failure> {
-        let named = args.places.iter().map(|path| from_here(path, session));
+    pub(super) fn read(places: &[PathBuf], session: &Session) -> Result<Self, Failure> {
+        let named = places.iter().map(|path| from_here(path, session));
         let library = library::of(session)?.root;
         Ok(Self {
             named: named.map(Root::Tree).collect(),
@@ -105,7 +120,7 @@ impl Places {
     }
 
     /// What was named; else the library, and wherever files were encrypted.
-    fn all(self, store: &Store) -> Result<Vec<Root>, StoreError> {
+    pub(super) fn all(self, store: &Store) -> Result<Vec<Root>, StoreError> {
         if !self.named.is_empty() {
             return Ok(self.named);
         }
@@ -118,6 +133,8 @@ impl Places {
 struct Told {
     printer: Arc<Printer>,
     exits: Vec<Exit>,
+    /// Files that have the new key by now.
+    rewrapped: Vec<PathBuf>,
 }
 
 impl Told {
@@ -125,6 +142,7 @@ impl Told {
         Self {
             printer: Arc::clone(&session.printer),
             exits: Vec::new(),
+            rewrapped: Vec::new(),
         }
     }
 
@@ -145,6 +163,9 @@ impl Told {
         };
         let exit = failure.as_ref().map_or(Exit::Done, Failure::exit);
         self.exits.push(exit);
+        if failure.is_none() {
+            self.rewrapped.push(path.to_owned());
+        }
         let shown = path.display().to_string();
         if let Some(failure) = &failure {
             self.printer.fail_item(&shown, failure);

@@ -13,6 +13,7 @@ use super::bar::Bar;
 use super::list::Shelf;
 use super::{blocking, failure, from_here, keep, of};
 use crate::args::ScanArgs;
+use crate::containers::{Containers, failure_of};
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::network;
@@ -61,15 +62,24 @@ impl Scan<'_> {
             total.fail(&failure, &session.printer);
             None
         });
-        let scan = scan::Scan {
+        let mut scan = scan::Scan {
             library: self.library.clone(),
-            client,
-            reading: if self.args.no_hash {
-                Reading::Nothing
-            } else {
-                Reading::All
-            },
+            client: None,
+            reading: Reading::Nothing,
+            keys: None,
         };
+        let mut stock = None;
+        if !self.args.no_hash {
+            let containers = Arc::new(Containers::new(&self.args.passphrase, session)?);
+            if containers.asks() {
+                // What is there now says whether anybody has to be asked before the work begins.
+                stock = Some(self.stock(&scan, target, &containers).await?);
+            }
+            containers.begin();
+            scan.keys = Some(containers);
+            scan.reading = Reading::All;
+        }
+        scan.client = client;
         let (bar, printer) = (Mutex::new(None), Arc::clone(&session.printer));
         let tell: ScanTell = Arc::new(move |told| {
             let mut bar = bar.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,8 +97,34 @@ impl Scan<'_> {
         let work = scan.run(&targets, &tell);
         let scanned = session.cancel.run_until_cancelled(work).await;
         let scanned = scanned.ok_or_else(Failure::interrupted)?;
-        total.add(scanned.map_err(|error| failure(&error))?, session);
+        let mut scanned = scanned.map_err(|error| failure(&error))?;
+        if let Some(mut stock) = stock {
+            scanned.changes = std::mem::take(&mut stock.changes);
+            total.add(stock, session);
+        }
+        total.add(scanned, session);
         Ok(())
+    }
+
+    /// Looks what is there, and opens the keys that encrypted files need of which nothing is known.
+    async fn stock(
+        &self,
+        scan: &scan::Scan,
+        target: &Target,
+        containers: &Arc<Containers>,
+    ) -> Result<Scanned, Failure> {
+        let (targets, tell): (_, ScanTell) = ([target.clone()], Arc::new(|_| {}));
+        let looked = scan.run(&targets, &tell);
+        let looked = self.session.cancel.run_until_cancelled(looked).await;
+        let looked = looked.ok_or_else(Failure::interrupted)?;
+        let looked = looked.map_err(|error| failure(&error))?;
+        let at = target.clone();
+        let listed = blocking(self.session, move || at.library.catalogue()?.unopened()).await?;
+        let files = listed.map_err(|error| failure(&error))?.into_iter();
+        let root = &target.library.root;
+        let paths: Vec<_> = files.map(|file| root.join(file.path)).collect();
+        containers.prepare(&paths, self.session).await?;
+        Ok(looked)
     }
 
     fn is_own(&self, target: &Target) -> bool {
@@ -207,6 +243,7 @@ fn told(problem: ScanProblem) -> Failure {
             let message = Message::Library(Library::ChangedMeanwhile { path });
             Failure::new(Kind::Io, message)
         }
+        ScanProblem::Closed { source, .. } => failure_of(&source),
         ScanProblem::Io(error) => Failure::io(&error),
         ScanProblem::Site(MatchError::Catalogue(error)) => failure(&error),
         ScanProblem::Site(MatchError::Site(error)) => network::failure(&error),

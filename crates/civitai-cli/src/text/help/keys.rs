@@ -22,6 +22,10 @@ pub(super) const ABOUTS: &[(&str, &str)] = &[
     ("keys init", "basic と standard のための鍵を作ります"),
     ("keys list", "鍵の一覧を表示します"),
     ("keys passphrase", "鍵のパスフレーズを変えます"),
+    (
+        "keys renew",
+        "暗号化したファイルごとに新しいファイル鍵を作り、暗号化し直します",
+    ),
     ("keys restore", "単語またはファイルから鍵を復元します"),
     (
         "keys revoke",
@@ -37,7 +41,7 @@ pub(super) const ARGUMENTS: &[(&str, &str, &str)] = &[
     (
         "decrypt",
         "files",
-        "暗号化されたファイル。結果は .cke を除いた名前になります",
+        "暗号化されたファイル (age のものも可)。結果は .cke や .age を除いた名前になります",
     ),
     ("decrypt", "output", "結果の名前 (一つのファイルのとき)"),
     (
@@ -48,7 +52,32 @@ pub(super) const ARGUMENTS: &[(&str, &str, &str)] = &[
     (
         "encrypt",
         "files",
-        "暗号化するファイル。結果は FILE.cke で、元のファイルは残ります",
+        "暗号化するファイル。結果は FILE.cke で、元のファイルは残ります。暗号化済みのものは中身を暗号化し直します",
+    ),
+    (
+        "decrypt",
+        "identity",
+        "age のファイルを開くための ID ファイル。繰り返し指定可",
+    ),
+    (
+        "encrypt",
+        "age_recipient",
+        "代わりに、この鍵 (age1...) の持ち主のための FILE.age を書く。繰り返し指定可",
+    ),
+    (
+        "encrypt",
+        "age_recipients_file",
+        "その鍵を一行に一つ書いたファイル。繰り返し指定可",
+    ),
+    (
+        "encrypt",
+        "age_passphrase",
+        "代わりに、パスフレーズで保護した FILE.age を書く",
+    ),
+    (
+        "encrypt",
+        "identity",
+        "すでに age で暗号化されたファイルを開くための ID ファイル",
     ),
     (
         "encrypt",
@@ -59,6 +88,11 @@ pub(super) const ARGUMENTS: &[(&str, &str, &str)] = &[
         "encrypt",
         "to",
         "ファイルの隣の代わりに、このディレクトリへ書く",
+    ),
+    (
+        "get",
+        "encrypt",
+        "名前を付ける前に暗号化し、NAME.cke とする: basic、standard、high、maximum",
     ),
     (
         "",
@@ -125,6 +159,11 @@ pub(super) const ARGUMENTS: &[(&str, &str, &str)] = &[
         "keys passphrase",
         "new_passphrase_file",
         "新しいパスフレーズのファイル",
+    ),
+    (
+        "keys renew",
+        "places",
+        "暗号化したファイルやディレクトリ。繰り返し指定可 [既定: ライブラリと、暗号化を行った場所]",
     ),
     (
         "keys restore",

@@ -14,6 +14,7 @@ use crate::args::VerifyArgs;
 use crate::commands::library::bar::Bar;
 use crate::commands::library::period::{bad, period};
 use crate::commands::library::{blocking, failure};
+use crate::containers::{Containers, failure_of};
 use crate::exit::Kind;
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -22,6 +23,7 @@ use crate::text::Library;
 
 /// How files are read.
 pub(super) struct Reading {
+    containers: Arc<Containers>,
     pace: Arc<Pace>,
     /// Only what was not read for so long.
     every: Option<Duration>,
@@ -35,6 +37,7 @@ impl Reading {
         let every = args.every.as_deref();
         let every = every.map(|text| period("--every", text)).transpose()?;
         Ok(Self {
+            containers: Arc::new(Containers::new(&args.passphrase, session)?),
             pace: Arc::new(Pace::new(rate, session.cancel.child_token())),
             every,
             watch: args.watch,
@@ -83,7 +86,12 @@ impl Reading {
         let (due, next) = (std::mem::take(&mut plan.due), plan.next);
         let total = due.iter().map(|entry| entry.stamp.bytes).sum();
         let bar = Arc::new(Mutex::new(Bar::new(&session.printer, total)));
-        let plan = Arc::new(plan);
+        let sealed = due.iter().filter(|entry| entry.is_sealed());
+        let root = &target.library.root;
+        let sealed: Vec<_> = sealed.map(|entry| root.join(&entry.path)).collect();
+        self.containers.prepare(&sealed, session).await?;
+        let containers = Arc::clone(&self.containers);
+        let plan = Arc::new(plan.with_keys(containers));
         for entry in due {
             let path = entry.path.clone();
             let (plan, pace, bar) = (Arc::clone(&plan), Arc::clone(&self.pace), Arc::clone(&bar));
@@ -108,6 +116,7 @@ fn unread(error: &ReadingError) -> Failure {
     match error {
         ReadingError::Catalogue(error) => failure(error),
         ReadingError::Deep(DeepError::Io(error)) => Failure::io(error),
+        ReadingError::Deep(DeepError::Closed(error)) => failure_of(error),
         error => Failure::library(Kind::Interrupted, error),
     }
 }
