@@ -181,3 +181,15 @@ fn what_the_virus_scanner_finds_does_not_get_its_name() {
     assert_eq!(listed.line("quarantined")["reason"]["kind"], "refused");
     drop(served);
 }
+
+#[test]
+fn a_path_that_is_not_there_is_named_in_plain_words() {
+    let user = User::new();
+    for (lang, word) in [
+        ("en", "nothing.pt does not exist"),
+        ("ja", "nothing.pt は存在しません"),
+    ] {
+        let ran = user.run(&["scan", "nothing.pt", "--lang", lang]).exits(2);
+        assert!(ran.stderr.contains(word), "{ran:#?}");
+    }
+}

@@ -30,7 +30,7 @@ fn every_test_that_the_threat_model_names_exists() {
         .collect();
     assert!(named.len() > 40, "the page names {} tests", named.len());
 
-    let code: String = ["crates", "soak", "tests"]
+    let code: String = ["crates", "fuzz/harness", "soak", "tests"]
         .iter()
         .flat_map(|folder| sources(&root.join(folder)))
         .map(|path| fs_err::read_to_string(path).expect("a source is text"))

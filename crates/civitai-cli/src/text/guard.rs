@@ -37,6 +37,10 @@ pub(crate) enum Guard {
     },
     /// Where the numbers are.
     ListKept,
+    /// Nothing is where the user said.
+    NoFile {
+        path: PathBuf,
+    },
     /// What nobody explained.
     NoReason,
     NothingKept,
@@ -118,6 +122,7 @@ impl Guard {
                 format!("{} is left out; name it to have it scanned", path.display())
             }
             Self::ListKept => "`civitai-dl quarantine list` shows the numbers".to_owned(),
+            Self::NoFile { path } => format!("{} does not exist", path.display()),
             Self::NoReason => "no reason was written down".to_owned(),
             Self::NothingKept => "nothing is in quarantine".to_owned(),
             Self::Scanned { verdicts, failed } => {
@@ -179,6 +184,7 @@ impl Guard {
                 path.display()
             ),
             Self::ListKept => "番号は `civitai-dl quarantine list` で確認できます".to_owned(),
+            Self::NoFile { path } => format!("{} は存在しません", path.display()),
             Self::NoReason => "理由の記録がありません".to_owned(),
             Self::NothingKept => "隔離されたファイルはありません".to_owned(),
             Self::Scanned { verdicts, failed } => {

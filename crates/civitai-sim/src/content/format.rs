@@ -136,9 +136,10 @@ fn pickle(len: u64) -> (Vec<u8>, Vec<u8>) {
     (head, vec![b'.'])
 }
 
-/// One stored member. Without ZIP64 it cannot describe 4 GiB; such a file stays unstructured.
+/// One stored member, which begins as the picture that its name says. Without ZIP64 it cannot describe 4 GiB; such a file
+/// stays unstructured.
 fn zip(seed: u64, len: u64) -> (Vec<u8>, Vec<u8>) {
-    const LOCAL: u32 = 30 + ZIP_MEMBER_LEN;
+    const LOCAL: u32 = 30 + ZIP_MEMBER_LEN + PICTURE_LEN;
     const CENTRAL: u32 = 46 + ZIP_MEMBER_LEN;
     const END: u32 = 22;
     let Some(size) = len
@@ -147,7 +148,8 @@ fn zip(seed: u64, len: u64) -> (Vec<u8>, Vec<u8>) {
     else {
         return (Vec::new(), Vec::new());
     };
-    let crc = generated_crc(seed, u64::from(LOCAL), u64::from(size));
+    let crc = picture_crc(seed, u64::from(LOCAL), u64::from(size));
+    let size = PICTURE_LEN + size;
     let mut described = Vec::new();
     for field in [20u16, 0, 0, 0, 0x21] {
         described.extend(field.to_le_bytes());
@@ -160,6 +162,7 @@ fn zip(seed: u64, len: u64) -> (Vec<u8>, Vec<u8>) {
     let mut head = b"PK\x03\x04".to_vec();
     head.extend(&described);
     head.extend(ZIP_MEMBER.as_bytes());
+    head.extend(PICTURE);
 
     let mut tail = b"PK\x01\x02\x14\x00".to_vec();
     tail.extend(&described);
@@ -167,13 +170,14 @@ fn zip(seed: u64, len: u64) -> (Vec<u8>, Vec<u8>) {
     tail.extend(ZIP_MEMBER.as_bytes());
     tail.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
     tail.extend(CENTRAL.to_le_bytes());
-    tail.extend((LOCAL + size).to_le_bytes());
+    tail.extend((LOCAL - PICTURE_LEN + size).to_le_bytes());
     tail.extend([0; 2]);
     (head, tail)
 }
 
-fn generated_crc(seed: u64, start: u64, count: u64) -> u32 {
+fn picture_crc(seed: u64, start: u64, count: u64) -> u32 {
     let mut crc = crc32fast::Hasher::new();
+    crc.update(PICTURE);
     let mut buf = vec![0; 64 << 10];
     let mut done = 0;
     while done < count {
@@ -192,6 +196,8 @@ const GGUF_U32: u32 = 4;
 const GGUF_I8: u32 = 24;
 const ZIP_MEMBER: &str = "data/0001.png";
 const ZIP_MEMBER_LEN: u32 = 13;
+const PICTURE: &[u8; PICTURE_LEN as usize] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR";
+const PICTURE_LEN: u32 = 16;
 
 #[cfg(test)]
 mod tests {

@@ -31,8 +31,14 @@ pub(crate) const WORDS: &[&[u8]] = &[
     b".safetensors",
 ];
 
-/// A credential that must not come out again.
+/// A credential that must not come out again, behind whichever sign makes it one.
 pub(crate) const TOKEN: &str = "token=5ecre7";
+
+/// Whether a text shows it.
+pub(crate) fn shows_token(text: &str) -> bool {
+    let mut places = text.match_indices(TOKEN);
+    places.any(|(at, _)| text[..at].ends_with(['?', '&']))
+}
 
 const FORMS: &[&str] = &[
     "4384",
