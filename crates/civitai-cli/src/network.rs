@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use civitai_api::{Builder, Cache, Client};
 use civitai_download::Storage;
+use civitai_library::network::{self, Network};
 use civitai_reliability::RetryPolicy;
-use civitai_security::address::{AllowPrivate, Policy, Resolver};
+use civitai_security::address::{AllowPrivate, Policy};
 use civitai_security::{Secret, UnsafeAddress};
-use fs_err as fs;
-use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy};
 use url::Url;
 
 use crate::args::Asking;
@@ -23,29 +22,33 @@ use crate::settings::token::{self, Found, Source};
 use crate::settings::{Key, Origin, Settings};
 use crate::text::{self, Hint, Library, Message};
 
-/// What every HTTP client here starts from: the user's proxy and certificate authorities, nothing from the environment.
-pub(crate) fn builder(settings: &Settings) -> Result<ClientBuilder, Failure> {
-    let mut builder = ClientBuilder::new().no_proxy();
-    if let Some(url) = &settings.proxy {
-        let proxy = Proxy::all(url.clone())
-            .map_err(|error| Failure::library(Kind::Usage, &error.without_url()))?;
-        let exceptions = settings.no_proxy.as_deref().and_then(NoProxy::from_string);
-        builder = builder.proxy(proxy.no_proxy(exceptions));
-    }
+/// The ways to the network as the settings describe them.
+pub(crate) fn ways(settings: &Settings) -> Network {
     // The platform's roots already include what SSL_CERT_FILE names.
     let named = !matches!(settings.layers.origin(Key::CaFile), Origin::Environment(_));
-    if let Some(path) = settings.ca_file.as_ref().filter(|_| named) {
-        let pem = fs::read(path).map_err(|error| Failure::usage_io(&error))?;
-        let roots = Certificate::from_pem_bundle(&pem)
-            .map_err(|error| Failure::library(Kind::Usage, &error))?;
-        if roots.is_empty() {
-            return Err(Failure::usage(Message::NoCertificate {
-                path: path.clone(),
-            }));
-        }
-        builder = builder.tls_certs_merge(roots);
+    Network {
+        private: if settings.allow_private_network {
+            AllowPrivate::Yes
+        } else {
+            AllowPrivate::No
+        },
+        proxy: settings.proxy.clone(),
+        no_proxy: settings.no_proxy.clone(),
+        ca_file: settings.ca_file.clone().filter(|_| named),
+        ..Network::to(settings.base_url.clone())
     }
-    Ok(builder)
+}
+
+/// An error of setting up a way to the network, in the user's terms.
+pub(crate) fn no_way(error: network::Error) -> Failure {
+    match error {
+        network::Error::NoCertificate { path } => Failure::usage(Message::NoCertificate { path }),
+        network::Error::Unreadable(error) => Failure::usage_io(&error),
+        network::Error::Origin(error) => {
+            Failure::library(Kind::Usage, &error).with_hint(Hint::PrivateOrigin)
+        }
+        other => Failure::library(Kind::from_word(other.code()), &other),
+    }
 }
 
 /// Retries as the user allows them.
@@ -110,19 +113,12 @@ pub(crate) fn site_with(settings: &Settings, token: Option<Secret>) -> Result<Cl
 }
 
 fn site_builder(settings: &Settings, token: Option<Secret>) -> Result<Builder, Failure> {
-    let mut client = Client::builder(builder(settings)?)
-        .origin(settings.base_url.clone())
-        .retry(retry(settings));
-    if settings.allow_private_network {
-        client = client.allow_private_network();
-    }
-    if let Some(host) = settings.proxy.as_ref().and_then(|proxy| proxy.host_str()) {
-        client = client.proxy_host(host);
-    }
-    if let Some(token) = token {
-        client = client.token(token);
-    }
-    Ok(client)
+    let client = ways(settings).site().map_err(no_way)?;
+    let client = client.retry(retry(settings));
+    Ok(match token {
+        Some(token) => client.token(token),
+        None => client,
+    })
 }
 
 /// The token for the site, unless a project's file would decide where it goes.
@@ -158,40 +154,12 @@ pub(crate) fn usable_token(
 
 /// The client for storage, allowed to contact what `policy` allows. It never carries the token by itself.
 pub(crate) fn storage(settings: &Settings, policy: Policy) -> Result<Storage, Failure> {
-    let resolver = resolver(settings, policy.clone());
-    let begin = || Ok::<_, Failure>(builder(settings)?.user_agent(USER_AGENT));
-    let small = begin()?;
-    Storage::with_resolver(begin()?, policy, resolver)
-        .and_then(|storage| storage.with_small(small))
-        .map_err(|error| Failure::library(Kind::Network, &error.without_url()))
+    ways(settings).storage(policy).map_err(no_way)
 }
 
 /// Which addresses may be contacted for what begins at `origin`.
 pub(crate) fn policy(settings: &Settings, origin: &Url) -> Result<Policy, Failure> {
-    let allow = if settings.allow_private_network {
-        AllowPrivate::Yes
-    } else {
-        AllowPrivate::No
-    };
-    Policy::for_origin(origin, allow)
-        .map_err(|error| Failure::library(Kind::Usage, &error).with_hint(Hint::PrivateOrigin))
-}
-
-/// A resolver that hands on allowed addresses only. A proxy may be anywhere: the user named it.
-pub(crate) fn resolver(settings: &Settings, policy: Policy) -> Resolver {
-    let proxy = settings.proxy.as_ref().and_then(|proxy| proxy.host_str());
-    Resolver::new(policy).with_trusted(proxy.map(str::to_owned))
-}
-
-/// Where a token may be sent: the two hosts of Civitai and the configured site.
-pub(crate) fn token_origins(settings: &Settings) -> Vec<url::Origin> {
-    let known = ["https://civitai.com", "https://civitai.red"]
-        .into_iter()
-        .filter_map(|site| Url::parse(site).ok());
-    known
-        .chain([settings.base_url.clone()])
-        .map(|site| site.origin())
-        .collect()
+    ways(settings).policy(origin).map_err(no_way)
 }
 
 /// An error of a transfer in the user's terms. What the site said about the lease is the reason; that there is no
@@ -243,6 +211,3 @@ pub(crate) fn failure(error: &civitai_api::Error) -> Failure {
         _ => failure,
     }
 }
-
-/// What this program calls itself. It must not look like a browser to the site.
-pub(crate) const USER_AGENT: &str = concat!("civitai-dl/", env!("CARGO_PKG_VERSION"));

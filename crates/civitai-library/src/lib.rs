@@ -20,6 +20,7 @@ pub mod licence;
 pub mod link;
 pub mod lock;
 pub mod manifest;
+pub mod network;
 pub mod operation;
 pub mod path;
 pub mod project;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use civitai_api::query::{ArticleQuery, CollectionQuery, ImageQuery, NameQuery};
-use civitai_api::{Found, HashKey, NsfwLevel, Search};
+use civitai_api::{Found, HashKey, NsfwLevel, Search, Secret};
+use civitai_security::AllowPrivate;
 use pyo3::prelude::*;
 
 use crate::errors::Failure;
@@ -19,17 +20,17 @@ use crate::take::{self, Moment, Words};
 /// Civitai's public API.
 #[pyclass(frozen, module = "civitai_rs")]
 pub(crate) struct Client {
-    api: civitai_api::Client,
+    api: Api,
     settings: Settings,
 }
 
 impl Client {
     pub(crate) fn with(settings: Settings) -> PyResult<Self> {
-        let api = settings.client()?;
+        let api = settings.client(&settings.network()?)?;
         Ok(Self { api, settings })
     }
 
-    /// What it was made with, for whoever needs a way to storage as well.
+    /// What it was made with, for those who need another way to the same site.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -61,7 +62,7 @@ impl Client {
     ) -> PyResult<Self> {
         let settings = Settings {
             origin: take::maybe("base_url", base_url)?,
-            token,
+            token: token.map(Secret::new),
             timeout,
             max_wait,
             retries,
@@ -70,7 +71,11 @@ impl Client {
             ca_file,
             cache_dir,
             product,
-            allow_private_network,
+            private: if allow_private_network {
+                AllowPrivate::Yes
+            } else {
+                AllowPrivate::No
+            },
         };
         Self::with(settings.or_environment()?)
     }

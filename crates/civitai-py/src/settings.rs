@@ -5,19 +5,20 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use civitai_api::{Builder, Cache, RateConfig, RetryPolicy, Secret};
-use fs_err as fs;
+use civitai_api::{Builder, Cache, Client, RateConfig, RetryPolicy, Secret};
+use civitai_library::network::{self, Network};
+use civitai_security::AllowPrivate;
 use pyo3::prelude::*;
-use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy};
 use url::Url;
 
 use crate::errors::Failure;
+use crate::take;
 
 /// What a client is made with.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) origin: Option<Url>,
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Secret>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_wait: Option<Duration>,
     pub(crate) retries: Option<u32>,
@@ -27,47 +28,52 @@ pub(crate) struct Settings {
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) cache_dir: Option<PathBuf>,
     pub(crate) product: Option<String>,
-    pub(crate) allow_private_network: bool,
+    pub(crate) private: AllowPrivate,
 }
 
 impl Settings {
     /// Fills what is left out from the environment. An empty token means none at all.
     pub(crate) fn or_environment(mut self) -> PyResult<Self> {
-        let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-        if self.origin.is_none()
-            && let Some(text) = set("CIVITAI_BASE_URL")
-        {
-            self.origin = Some(crate::take::one("CIVITAI_BASE_URL", &text)?);
+        if self.origin.is_none() {
+            self.origin = take::maybe(ORIGIN, variable(ORIGIN).as_deref())?;
         }
-        if self.proxy.is_none()
-            && let Some(text) = set("HTTPS_PROXY").or_else(|| set("https_proxy"))
-        {
-            self.proxy = Some(crate::take::one("HTTPS_PROXY", &text)?);
+        if self.proxy.is_none() {
+            let given = PROXIES.iter().find_map(|name| variable(name));
+            self.proxy = take::maybe(PROXIES[0], given.as_deref())?;
         }
-        self.token = match self.token {
-            None => TOKENS.iter().find_map(|name| set(name)),
-            given => given.filter(|token| !token.is_empty()),
-        };
+        let token = self.token.or_else(|| {
+            TOKENS
+                .iter()
+                .find_map(|name| variable(name))
+                .map(Secret::new)
+        });
+        self.token = token.filter(|token| !token.expose().is_empty());
         Ok(self)
     }
 
+    /// The way to the site and to storage.
+    pub(crate) fn network(&self) -> PyResult<Network> {
+        let origin = match &self.origin {
+            Some(origin) => origin.clone(),
+            None => take::one("base_url", SITE)?,
+        };
+        Ok(Network {
+            private: self.private,
+            proxy: self.proxy.clone(),
+            no_proxy: EXCEPTIONS.iter().find_map(|name| variable(name)),
+            ca_file: self.ca_file.clone(),
+            ..Network::to(origin)
+        })
+    }
+
     /// Sets up the client for the site.
-    pub(crate) fn client(&self) -> PyResult<civitai_api::Client> {
-        let mut client = self.limits(civitai_api::Client::builder(self.http()?))?;
-        if let Some(origin) = &self.origin {
-            client = client.origin(origin.clone());
-        }
+    pub(crate) fn client(&self, network: &Network) -> PyResult<Client> {
+        let mut client = self.limits(network.site().map_err(Failure::from)?)?;
         if let Some(token) = &self.token {
-            client = client.token(Secret::new(token.clone()));
-        }
-        if let Some(host) = self.proxy.as_ref().and_then(Url::host_str) {
-            client = client.proxy_host(host);
+            client = client.token(token.clone());
         }
         if let Some(product) = &self.product {
             client = client.product(product);
-        }
-        if self.allow_private_network {
-            client = client.allow_private_network();
         }
         if let Some(folder) = &self.cache_dir {
             let cache = Cache::open(folder).map_err(|error| Failure::new("io", &error))?;
@@ -76,7 +82,8 @@ impl Settings {
         Ok(client.build().map_err(Failure::from)?)
     }
 
-    fn limits(&self, client: Builder) -> PyResult<Builder> {
+    /// How often and how long what fails for the moment is tried again.
+    pub(crate) fn retry(&self) -> RetryPolicy {
         let mut retry = RetryPolicy::default();
         if let Some(longest) = self.max_wait {
             retry = retry.with_max_wait(longest);
@@ -84,7 +91,11 @@ impl Settings {
         if let Some(retries) = self.retries {
             retry = retry.with_retries(retries);
         }
-        let mut client = client.retry(retry);
+        retry
+    }
+
+    fn limits(&self, client: Builder) -> PyResult<Builder> {
+        let mut client = client.retry(self.retry());
         if let Some(timeout) = self.timeout {
             client = client.timeout(timeout);
         }
@@ -95,23 +106,22 @@ impl Settings {
         }
         Ok(client)
     }
+}
 
-    pub(crate) fn http(&self) -> PyResult<ClientBuilder> {
-        let mut http = ClientBuilder::new().no_proxy();
-        if let Some(url) = &self.proxy {
-            let proxy = Proxy::all(url.clone())
-                .map_err(|error| Failure::argument("proxy", &error.without_url()))?;
-            http = http.proxy(proxy.no_proxy(NoProxy::from_env()));
-        }
-        if let Some(path) = &self.ca_file {
-            let pem = fs::read(path).map_err(|error| Failure::new("io", &error))?;
-            let roots = Certificate::from_pem_bundle(&pem)
-                .map_err(|error| Failure::argument("ca_file", &error))?;
-            http = http.tls_certs_merge(roots);
-        }
-        Ok(http)
+impl From<network::Error> for Failure {
+    fn from(error: network::Error) -> Self {
+        Self::new(error.code(), &error)
     }
 }
 
-/// The variables that may hold a token, the first that is set wins.
+/// A variable that is set and not empty.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+const SITE: &str = "https://civitai.com";
+const ORIGIN: &str = "CIVITAI_BASE_URL";
+/// The first that is set wins, here and below.
 const TOKENS: [&str; 3] = ["CIVITAI_TOKEN", "CIVITAI_API_TOKEN", "CIVITAI_API_KEY"];
+const PROXIES: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
+const EXCEPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use civitai_security::Secret;
 use civitai_sim::fault::Fault;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -69,7 +70,7 @@ impl Sim {
     fn client(&self, user: Option<&str>) -> PyResult<Client> {
         let settings = self.with(|sim| {
             let token = user.map(|user| {
-                sim.token(user).ok_or_else(|| {
+                sim.token(user).map(Secret::new).ok_or_else(|| {
                     Failure::saying("usage", format!("user: {user:?} has no token here"))
                 })
             });

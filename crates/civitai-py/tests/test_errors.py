@@ -95,5 +95,5 @@ def test_errors_travel_between_processes(client: Client) -> None:
 
 def test_a_missing_file_names_it(sim: Sim, tmp_path: Path) -> None:
     missing = tmp_path / "nothing.pem"
-    with pytest.raises(OSError, match="nothing.pem"):
+    with pytest.raises(civitai_rs.UsageError, match="nothing.pem"):
         Client(base_url=sim.site, ca_file=missing)

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use civitai_download::jobs::{Jobs, State};
+use civitai_library::network::USER_AGENT;
 use rustix::fs::{Access, access, statvfs};
 use serde_json::json;
 
@@ -246,12 +247,15 @@ fn nearest_existing(path: &Path) -> &Path {
 
 /// A client cannot be built without any root of trust.
 fn roots(session: &Session) -> Finding {
-    match network::builder(&session.settings).map(reqwest::ClientBuilder::build) {
+    match network::ways(&session.settings)
+        .http()
+        .map(reqwest::ClientBuilder::build)
+    {
         Ok(Ok(_)) => Finding::Fine(Message::DoctorRoots),
         Ok(Err(_)) => Finding::Fail(
             Failure::new(Kind::Network, Message::DoctorNoRoots).with_hint(Hint::InstallRoots),
         ),
-        Err(failure) => Finding::Fail(failure),
+        Err(error) => Finding::Fail(network::no_way(error)),
     }
 }
 
@@ -309,14 +313,14 @@ struct Knock {
 /// One plain request without the token: it tells a broken network from a refused account.
 async fn knock(session: &Session) -> Result<Knock, Failure> {
     let settings = &session.settings;
-    let client = network::builder(settings)?
+    let ways = network::ways(settings);
+    let policy = network::policy(settings, &settings.base_url)?;
+    let http = ways.http().map_err(network::no_way)?;
+    let client = http
         .redirect(reqwest::redirect::Policy::none())
-        .dns_resolver(network::resolver(
-            settings,
-            network::policy(settings, &settings.base_url)?,
-        ))
+        .dns_resolver(ways.resolver(policy))
         .timeout(PATIENCE)
-        .user_agent(network::USER_AGENT)
+        .user_agent(USER_AGENT)
         .build()
         .map_err(|error| Failure::library(Kind::Network, &error.without_url()))?;
     let url = settings

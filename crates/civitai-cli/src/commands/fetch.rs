@@ -109,7 +109,7 @@ impl<'a> Fetcher<'a> {
         };
         let mut source = Redirects::new(url.clone());
         if let Some(token) = &self.token {
-            let origins = network::token_origins(&self.session.settings);
+            let origins = network::ways(&self.session.settings).token_origins();
             source = source.with_credential(token.clone(), &origins);
         }
         Ok(Wanted {
