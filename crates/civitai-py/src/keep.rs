@@ -68,7 +68,7 @@ pub(crate) async fn carry_out(place: Place, deed: Deed) -> Result<Operation, Fai
     Ok(of_done(&done).into())
 }
 
-fn of_done(done: &Done) -> Line {
+pub(crate) fn of_done(done: &Done) -> Line {
     fields(json!({
         "id": done.id,
         "verb": done.verb.as_str(),
@@ -119,7 +119,7 @@ pub(crate) async fn release(place: Place, id: u64) -> Result<PathBuf, Failure> {
     released.map_err(|error| of_quarantine(&error))
 }
 
-fn of_quarantine(error: &quarantine::Error) -> Failure {
+pub(crate) fn of_quarantine(error: &quarantine::Error) -> Failure {
     let kind = match error {
         quarantine::Error::Unknown { .. } => "not_found",
         _ => "io",

@@ -32,6 +32,7 @@ mod stock;
 mod table;
 mod take;
 mod transfer;
+mod upkeep;
 
 use pyo3::prelude::*;
 
@@ -50,8 +51,8 @@ mod _civitai_rs {
     use super::library::Library;
     #[pymodule_export]
     use super::line::{
-        Checked, Duplicate, Entry, FileHashes, Finding, Held, Identity, Locked, Operation, Planned,
-        Progress, Reference, Repaired, Scan, Scanned, Sealed, Update,
+        Backup, Checked, Duplicate, Entry, FileHashes, Finding, Held, Identity, Locked, Operation,
+        Orphan, Placement, Planned, Progress, Reference, Repaired, Scan, Scanned, Sealed, Update,
     };
     #[pymodule_export]
     use super::link::Link;

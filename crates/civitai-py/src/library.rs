@@ -41,6 +41,10 @@ pub(crate) struct Library {
 }
 
 impl Library {
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// The site; it is set up when it is first needed.
     fn site(&self) -> PyResult<Site> {
         if let Some(site) = self.site.get() {

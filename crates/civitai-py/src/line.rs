@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use civitai_api::Timestamp;
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 use serde_json::{Map, Value};
@@ -181,6 +182,21 @@ lines! {
         id plain "id", path path "path", bytes plain "bytes", reason plain "reason",
     }
 
+    /// What stands beside a model that is no more.
+    Orphan "orphan" {
+        path path "path", kind plain "kind",
+    }
+
+    /// Where a layout would put a file.
+    Placement "placement" {
+        path path "path", target path "target",
+    }
+
+    /// A copy of the catalogue.
+    Backup "backup" {
+        path path "path", made moment "made", reason plain "reason", bytes plain "bytes",
+    }
+
     /// A file that was encrypted or decrypted.
     Sealed "sealed" {
         path path "path", output path "output", level plain "level",
@@ -196,6 +212,14 @@ fn path<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
         Some(text) => PathBuf::from(text).into_bound_py_any(py),
         None => Ok(py.None().into_bound(py)),
     }
+}
+
+/// A time, as an aware `datetime`.
+fn moment<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    let moment = value
+        .as_str()
+        .and_then(|text| text.parse::<Timestamp>().ok());
+    moment.give(py)
 }
 
 /// Seconds, as a `timedelta`.

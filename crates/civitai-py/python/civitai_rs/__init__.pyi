@@ -44,6 +44,7 @@ from ._library import (
     Library as Library,
 )
 from ._line import (
+    Backup as Backup,
     Checked as Checked,
     Duplicate as Duplicate,
     Entry as Entry,
@@ -53,6 +54,8 @@ from ._line import (
     Identity as Identity,
     Locked as Locked,
     Operation as Operation,
+    Orphan as Orphan,
+    Placement as Placement,
     Planned as Planned,
     Progress as Progress,
     Reference as Reference,
@@ -111,6 +114,7 @@ __version__: str
 __all__ = [
     "ArchivedError",
     "Article",
+    "Backup",
     "BadTokenError",
     "Checked",
     "CivitaiError",
@@ -149,8 +153,10 @@ __all__ = [
     "NoSpaceError",
     "NotFoundError",
     "Operation",
+    "Orphan",
     "Pages",
     "PaidAccess",
+    "Placement",
     "Planned",
     "PolicyError",
     "Progress",
@@ -180,7 +186,6 @@ __all__ = [
     "User",
     "Version",
     "VersionModel",
-    "__version__",
     "decrypt",
     "decrypt_async",
     "encrypt",
@@ -192,4 +197,5 @@ __all__ = [
     "init_keys",
     "scan",
     "scan_async",
+    "__version__",
 ]

@@ -9,6 +9,7 @@ from typing import final
 
 from ._client import Client
 from ._line import (
+    Backup,
     Checked,
     Duplicate,
     Entry,
@@ -17,6 +18,8 @@ from ._line import (
     Identity,
     Locked,
     Operation,
+    Orphan,
+    Placement,
     Reference,
     Repaired,
     Scanned,
@@ -450,3 +453,68 @@ class Library:
 
     async def release_async(self, id: int) -> Path:
         """Gives a file in quarantine its name after all, and returns where it is."""
+
+    def sidecars(self, format: str, *paths: str | PathLike[str]) -> Operation:
+        """Writes the sidecars of a format (``"civitai-info"``, ``"a1111"``, ``"cm-info"``,
+        ``"metadata-json"``, ``"swarm"``) from those that are there.
+        """
+
+    async def sidecars_async(self, format: str, *paths: str | PathLike[str]) -> Operation:
+        """Writes the sidecars of a format (``"civitai-info"``, ``"a1111"``, ``"cm-info"``,
+        ``"metadata-json"``, ``"swarm"``) from those that are there.
+        """
+
+    def link_duplicates(self) -> Operation:
+        """Lets files with the same content share it on the disk."""
+
+    async def link_duplicates_async(self) -> Operation:
+        """Lets files with the same content share it on the disk."""
+
+    def orphans(self) -> builtins.list[Orphan]:
+        """Returns what stands beside models that are no more."""
+
+    async def orphans_async(self) -> builtins.list[Orphan]:
+        """Returns what stands beside models that are no more."""
+
+    def remove_orphans(self) -> Operation:
+        """Takes what stands beside models that are no more into the trash."""
+
+    async def remove_orphans_async(self) -> Operation:
+        """Takes what stands beside models that are no more into the trash."""
+
+    def tree(self, layout: str | None = None) -> builtins.list[Placement]:
+        """Returns where a layout, the library's own by default, would put each file."""
+
+    async def tree_async(self, layout: str | None = None) -> builtins.list[Placement]:
+        """Returns where a layout, the library's own by default, would put each file."""
+
+    def backup(self, *, keep: int = 10) -> Backup:
+        """Makes a copy of the catalogue, and keeps so many."""
+
+    async def backup_async(self, *, keep: int = 10) -> Backup:
+        """Makes a copy of the catalogue, and keeps so many."""
+
+    def backups(self) -> builtins.list[Backup]:
+        """Returns the copies of the catalogue."""
+
+    async def backups_async(self) -> builtins.list[Backup]:
+        """Returns the copies of the catalogue."""
+
+    def restore(self, file: str | PathLike[str] | None = None) -> Path:
+        """Puts a copy of the catalogue in its place, the newest unless one is named; returns which."""
+
+    async def restore_async(self, file: str | PathLike[str] | None = None) -> Path:
+        """Puts a copy of the catalogue in its place, the newest unless one is named; returns which."""
+
+    def check(self) -> builtins.list[str]:
+        """Checks the catalogue; returns what is wrong with it."""
+
+    async def check_async(self) -> builtins.list[str]:
+        """Checks the catalogue; returns what is wrong with it."""
+
+    def delete_quarantined(self, id: int) -> Path:
+        """Deletes a file in quarantine; returns where it was."""
+
+    async def delete_quarantined_async(self, id: int) -> Path:
+        """Deletes a file in quarantine; returns where it was."""
+

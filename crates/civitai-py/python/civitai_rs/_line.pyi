@@ -1,5 +1,6 @@
 """What verbs tell: each class holds the JSON line that the command line prints for the same thing."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, final
 
@@ -835,6 +836,107 @@ class Sealed:
 
     @staticmethod
     def from_json(text: str) -> Sealed:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Orphan:
+    """What stands beside a model that is no more."""
+
+    @property
+    def path(self) -> Path:
+        """The file, below the root of the library."""
+
+    @property
+    def kind(self) -> str:
+        """What it is."""
+
+    @property
+    def type(self) -> Literal["orphan"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Orphan:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Placement:
+    """Where a layout would put a file."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is, below the root of the library."""
+
+    @property
+    def target(self) -> Path:
+        """Where it would be."""
+
+    @property
+    def type(self) -> Literal["placement"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Placement:
+        """Reads what ``to_json`` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+    def __ne__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+
+@final
+class Backup:
+    """A copy of the catalogue."""
+
+    @property
+    def path(self) -> Path:
+        """The copy."""
+
+    @property
+    def made(self) -> datetime | None:
+        """When it was made."""
+
+    @property
+    def reason(self) -> str:
+        """Why it was made."""
+
+    @property
+    def bytes(self) -> int:
+        """How large it is."""
+
+    @property
+    def type(self) -> Literal["backup"]:
+        """The ``type`` of the JSON line."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    @staticmethod
+    def from_json(text: str) -> Backup:
         """Reads what ``to_json`` wrote."""
 
     def __eq__(self, other: object) -> bool: ...
