@@ -213,13 +213,12 @@ const SELECT: &str = "SELECT path, file.bytes, mtime_ns, inode, device, added, m
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let stamp = Stamp::read(row, 1)?;
-    let digests = match row.get::<_, Option<i64>>(7)? {
-        None => None,
-        Some(_) => {
-            let content: Option<i64> = row.get(32)?;
-            let bytes = content.map_or(stamp.bytes, i64::cast_unsigned);
-            Some(digests_at(row, 8, bytes)?)
-        }
+    let digests = if row.get::<_, Option<i64>>(7)?.is_some() {
+        let content: Option<i64> = row.get(32)?;
+        let bytes = content.map_or(stamp.bytes, i64::cast_unsigned);
+        Some(digests_at(row, 8, bytes)?)
+    } else {
+        None
     };
     Ok(Entry {
         path: row.get(0)?,
