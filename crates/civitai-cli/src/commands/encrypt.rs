@@ -48,9 +48,9 @@ pub(crate) async fn encrypt(args: EncryptArgs, session: &Session) -> Outcome {
         let target = output.clone();
         let result = finished(move || {
             let mut told = |done| progress.tell(done);
-            let opened = opener.open(&source)?;
+            let content = opener.open(&source)?;
             make_folder_of(&target)?;
-            to.write((&source, opened.origin()), &target, &mut told)?;
+            to.write((&source, content.origin()), &target, &mut told)?;
             opener.containers.remember(&target)?;
             Ok(to.sentence(target))
         });
@@ -166,15 +166,15 @@ fn open(
     target: &Path,
     told: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<(Option<Level>, Keys), Failure> {
-    let opened = match opener.open(source)? {
+    let content = match opener.open(source)? {
         // It says why it is none.
         Opened::Plain => Opened::Container(opener.containers.keys_for(source)?),
-        opened => opened,
+        content => content,
     };
     make_folder_of(target)?;
-    let decrypted = extract_file((source, opened.origin()), target, told)
+    let decrypted = extract_file((source, content.origin()), target, told)
         .map_err(|error| containers::failure(&error))?;
-    let level = match opened {
+    let level = match content {
         Opened::Container(_) => {
             let mut file = fs_err::File::open(source).map_err(|error| Failure::usage_io(&error))?;
             let peek = peek(&mut file).map_err(|error| Failure::io(&error.into()))?;
