@@ -17,6 +17,7 @@ mod page;
 mod peers;
 mod report;
 mod resume;
+mod scan;
 mod scenario;
 mod section;
 mod spread;

@@ -13,7 +13,7 @@ use crate::peers::{self, JOBS, Job};
 use crate::report::Outcome;
 use crate::scenario::{self, Scenario};
 use crate::workshop::Workshop;
-use crate::{hash, library, list, resume, start, wan};
+use crate::{hash, library, list, resume, scan, start, wan};
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,6 +24,8 @@ pub(crate) enum Section {
     List,
     /// Scanning, listing and verifying a library of 20,000 files
     Library,
+    /// Judging models, beside another scanner
+    Scan,
     /// One file of 2 GiB over HTTP
     S1,
     /// One file of 512 MiB over TLS
@@ -78,18 +80,19 @@ impl Section {
             (_, Some(scenario)) => scenario.title,
             (Self::List, None) => "listing 10,000 models",
             (Self::Library, None) => "a library of 20,000 files",
+            (Self::Scan, None) => "judging models without running them",
             (_, None) => "the least that a command costs",
         }
     }
 
     /// Whether rounds and peers mean something here.
     pub(crate) fn is_contest(self) -> bool {
-        self.scenario().is_some()
+        self.scenario().is_some() || self == Self::Scan
     }
 
     fn scenario(self) -> Option<Scenario> {
         match self {
-            Self::Start | Self::List | Self::Library => None,
+            Self::Start | Self::List | Self::Library | Self::Scan => None,
             Self::S1 => Some(scenario::S1),
             Self::S1t => Some(scenario::S1T),
             Self::S2 => Some(scenario::S2),
@@ -143,6 +146,7 @@ impl<'a> Bench<'a> {
             (Some(scenario), Some(workshop)) => self.measure(section, scenario, workshop),
             _ if section == Section::List => list::run(self.binary),
             _ if section == Section::Library => library::run(self.binary),
+            _ if section == Section::Scan => scan::run(self.binary, self.rounds),
             _ => start::run(self.binary),
         }
     }

@@ -12,6 +12,7 @@
 //!
 //! The rules are in a table, [`rules`], and on the page `docs/scan-rules.md`.
 
+mod blocks;
 mod budget;
 mod compress;
 mod config;
@@ -49,6 +50,7 @@ pub use policy::{Action, Policy, Unsafe};
 pub use report::{Finding, Report, Verdict};
 pub use rule::{Rule, RuleGroup, rules};
 
+use blocks::Blocks;
 use frame::Scan;
 use input::Input;
 
@@ -68,8 +70,8 @@ pub fn scan_as(name: &Path, path: &Path, limits: &Limits) -> Report {
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     match open(path) {
-        Ok(mut file) => judge(
-            Input::new(&name, &mut file).map(|input| input.of_file(path)),
+        Ok(file) => judge(
+            Input::new(&name, &mut Blocks::new(file)).map(|input| input.of_file(path)),
             limits,
         ),
         Err(error) => judge(Err(error), limits),
@@ -77,13 +79,13 @@ pub fn scan_as(name: &Path, path: &Path, limits: &Limits) -> Report {
 }
 
 /// Scans what a reader holds, from its first byte to its last; `name` is the file's name.
-pub fn scan_reader(name: &str, mut source: impl Read + Seek, limits: &Limits) -> Report {
-    judge(Input::new(name, &mut source), limits)
+pub fn scan_reader(name: &str, source: impl Read + Seek, limits: &Limits) -> Report {
+    judge(Input::new(name, &mut Blocks::new(source)), limits)
 }
 
 /// Scans bytes in memory; `name` is the name of the file that they would be.
 pub fn scan_bytes(name: &str, bytes: &[u8], limits: &Limits) -> Report {
-    scan_reader(name, io::Cursor::new(bytes), limits)
+    judge(Input::new(name, &mut io::Cursor::new(bytes)), limits)
 }
 
 fn judge(input: io::Result<Input<'_>>, limits: &Limits) -> Report {

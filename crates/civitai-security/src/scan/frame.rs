@@ -124,6 +124,10 @@ impl<'l> Scan<'l> {
         role: Role,
         input: &mut Input<'_>,
     ) -> Result<(), Stop> {
+        if role == Role::Numbers {
+            let counted = self.budget.spend_member();
+            return counted.or_else(|stop| self.stopped(stop));
+        }
         self.enter(name, |scan| {
             input.rename(name.rsplit(['/', '\\']).next().unwrap_or(name));
             scan.judge(role, input)

@@ -1,5 +1,6 @@
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Bytes that a format reads: a file, a member that lies in it unpacked, or what came out of a stream.
 ///
@@ -9,7 +10,7 @@ pub(super) struct Input<'a> {
     start: u64,
     len: u64,
     position: u64,
-    name: String,
+    name: Rc<str>,
     head: Option<Vec<u8>>,
     path: Option<PathBuf>,
 }
@@ -25,7 +26,7 @@ impl<'a> Input<'a> {
             start: 0,
             len,
             position: 0,
-            name: name.to_owned(),
+            name: name.into(),
             head: None,
             path: None,
         })
@@ -89,7 +90,7 @@ impl<'a> Input<'a> {
             start: self.start + offset,
             len: len.min(self.len - offset),
             position: 0,
-            name: self.name.clone(),
+            name: Rc::clone(&self.name),
             head: None,
             path: None,
             source: self.source,
@@ -97,7 +98,7 @@ impl<'a> Input<'a> {
     }
 
     pub(super) fn rename(&mut self, name: &str) {
-        name.clone_into(&mut self.name);
+        self.name = name.into();
     }
 }
 

@@ -59,8 +59,19 @@ fn known(input: &mut Input<'_>) -> io::Result<Option<(Kind, &'static str)>> {
     });
     Ok(magic
         .map(|magic| (magic.kind, magic.what))
+        .or_else(|| is_bitmap(head).then_some((Kind::Media, "a bitmap")))
         .or_else(|| is_pe(head).then_some((Kind::Program, "a Windows program")))
         .or_else(|| is_compiled_python(head).then_some((Kind::Program, "compiled Python"))))
+}
+
+/// Two letters, a size, nothing, where the pixels begin, and the length of one of the headers in use.
+fn is_bitmap(head: &[u8]) -> bool {
+    head.starts_with(b"BM")
+        && head.get(6..10) == Some(&[0; 4])
+        && matches!(
+            head.get(14..18),
+            Some([12 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0])
+        )
 }
 
 fn is_pe(head: &[u8]) -> bool {
@@ -116,6 +127,12 @@ const MAGICS: &[Magic] = &[
     media("a TIFF picture", 0, b"MM\0*"),
     media("a Photoshop picture", 0, b"8BPS"),
     media("an OpenEXR picture", 0, b"\x76\x2f\x31\x01"),
+    media(
+        "what a Mac keeps beside a file",
+        0,
+        b"\0\x05\x16\x07\0\x02\0\0",
+    ),
+    media("what a Mac keeps of a folder", 0, b"\0\0\0\x01Bud1"),
     media("an icon", 0, b"\0\0\x01\0\x01\0"),
     media("an MP4 film or AVIF picture", 4, b"ftyp"),
     media("a Matroska or WebM film", 0, b"\x1a\x45\xdf\xa3"),
@@ -182,6 +199,20 @@ mod tests {
         let verdict = |name| scan_bytes(name, picture, &Limits::default()).verdict;
         assert_eq!(verdict("preview.png"), Verdict::Clean);
         assert_eq!(verdict("model.ckpt"), Verdict::Malformed);
+    }
+
+    #[test]
+    fn what_other_systems_put_into_archives_is_clean() {
+        let mut bitmap = b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
+        bitmap.resize(70, 0);
+        for bytes in [
+            &b"\0\x05\x16\x07\0\x02\0\0Mac OS X        "[..],
+            b"\0\0\0\x01Bud1\0\0",
+            &bitmap,
+        ] {
+            let report = scan_bytes("a", bytes, &Limits::default());
+            assert_eq!(report.verdict, Verdict::Clean, "{report:?}");
+        }
     }
 
     #[test]

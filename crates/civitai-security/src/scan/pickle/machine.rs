@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::name::{Judgement, Name, Use, is_identifier_path, judge};
+use super::name::{Judgement, Name, Names, Use, is_identifier_path, judge};
 use super::opcode as op;
 use super::read::{Operand, Operation, Operations, Span};
 use super::rule;
@@ -24,7 +24,8 @@ pub(super) struct Machine<'l> {
     protocol: u8,
     /// Where the open frame ends.
     frame_end: Option<u64>,
-    names: HashMap<String, Rc<Name>>,
+    /// Those of protocols from 3 on, and those before.
+    names: [Names; 2],
     /// The names that are not allowed, in the order in which they appear.
     refused: Vec<Rc<Name>>,
     /// What was found beside the refused names.
@@ -62,7 +63,7 @@ impl<'l> Machine<'l> {
             memo: Memo::default(),
             protocol: 0,
             frame_end: None,
-            names: HashMap::new(),
+            names: <[Names; 2]>::default(),
             refused: Vec::new(),
             findings: Vec::new(),
             told: Vec::new(),
@@ -369,13 +370,12 @@ impl<'l> Machine<'l> {
 
     /// The value of a name, judged once.
     fn name(&mut self, offset: u64, module: &str, name: &str) -> Result<Value, Stop> {
-        let key = format!("{module}\n{name}\n{}", self.protocol < 3);
-        if let Some(known) = self.names.get(&key) {
-            let known = Rc::clone(known);
+        let by_protocol = usize::from(self.protocol < 3);
+        if let Some(known) = self.names[by_protocol].known(module, name) {
             self.note_getattr(offset, &known);
             return Ok(Value::Global(known));
         }
-        if self.names.len() >= NAMES {
+        if self.names.iter().map(Names::len).sum::<usize>() >= NAMES {
             let detail = format!("more than {NAMES} names");
             return Err(Stop::at(&rule::LIMIT_MEMO, offset, detail));
         }
@@ -391,7 +391,7 @@ impl<'l> Machine<'l> {
             self.refused.push(Rc::clone(&name));
         }
         self.note_getattr(offset, &name);
-        self.names.insert(key, Rc::clone(&name));
+        self.names[by_protocol].insert(&name);
         Ok(Value::Global(name))
     }
 

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 /// A module and a name in it, as one unpickler or another looks them up.
@@ -32,6 +33,29 @@ impl Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.module, self.path)
+    }
+}
+
+/// The names that a pickle has named.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    by_module: HashMap<Box<str>, HashMap<Box<str>, Rc<Name>>>,
+    len: usize,
+}
+
+impl Names {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn known(&self, module: &str, path: &str) -> Option<Rc<Name>> {
+        self.by_module.get(module)?.get(path).map(Rc::clone)
+    }
+
+    pub(super) fn insert(&mut self, name: &Rc<Name>) {
+        let of_module = self.by_module.entry(name.module.clone()).or_default();
+        let before = of_module.insert(name.path.clone(), Rc::clone(name));
+        self.len += usize::from(before.is_none());
     }
 }
 
