@@ -1,6 +1,8 @@
 //! Somebody encrypts files, and comes back to them with and without the keys.
 
 use serde_json::Value;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::user::User;
 
@@ -342,6 +344,7 @@ fn every_refusal_is_one_line_in_either_language() {
     ];
     for (at, content, code) in cases {
         at.write("pass", "correct horse battery\n");
+        fs_err::set_permissions(at.path("pass"), Permissions::from_mode(0o600)).expect("set");
         at.write("file.cke", content);
         let mut told = Vec::new();
         for lang in ["en", "ja"] {

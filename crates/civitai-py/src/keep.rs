@@ -64,8 +64,11 @@ impl From<Error> for Failure {
 
 /// Plans a deed and carries it out.
 pub(crate) async fn carry_out(place: Place, deed: Deed) -> Result<Operation, Failure> {
-    let done = blocking(move || Ok::<_, Failure>(place.apply(&deed.plan(&place)?)?)).await??;
-    Ok(of_done(&done).into())
+    let done = blocking(move || {
+        place.recover()?;
+        Ok::<_, Failure>(place.apply(&deed.plan(&place)?)?)
+    });
+    Ok(of_done(&done.await??).into())
 }
 
 pub(crate) fn of_done(done: &Done) -> Line {

@@ -38,6 +38,8 @@ pub(crate) async fn encrypt(args: EncryptArgs, session: &Session) -> Outcome {
     let opener = Arc::new(Opener::new(&args.age.identity, containers, session)?);
     opener.prepare(&sources, session).await?;
     let folder = args.to.map(|folder| here(&folder, session));
+    // A rotation of keys has nothing to do with files for people of age.
+    let is_container = args.age.is_none();
     let mut outcomes = Vec::new();
     for (path, source) in args.files.iter().zip(sources) {
         let plain = plain_name(&source).filter(|_| Opener::opens(&source));
@@ -51,12 +53,14 @@ pub(crate) async fn encrypt(args: EncryptArgs, session: &Session) -> Outcome {
             let content = opener.open(&source)?;
             make_folder_of(&target)?;
             to.write((&source, content.origin()), &target, &mut told)?;
-            opener.containers.remember(&target)?;
+            if is_container {
+                opener.containers.remember(&target)?;
+            }
             Ok(to.sentence(target))
         });
         let told = result.await.map(|sentence| Told {
             record: "encrypted",
-            level: args.age.is_none().then_some(level),
+            level: is_container.then_some(level),
             sentence,
             output,
         });

@@ -229,7 +229,10 @@ impl Total {
                 by_sidecar,
             }));
         }
-        if !self.outcomes.is_empty() && files > 0 && !self.outcomes.contains(&Exit::Network) {
+        if !self.outcomes.is_empty()
+            && files > self.outcomes.len()
+            && !self.outcomes.contains(&Exit::Network)
+        {
             self.outcomes.push(Exit::Done);
         }
         Ok(Exit::of_items(&self.outcomes))
