@@ -22,6 +22,7 @@ mod known;
 mod leaves;
 mod library;
 mod login;
+mod malicious;
 mod monitor;
 mod names;
 mod payloads;

@@ -183,6 +183,24 @@ fn what_the_virus_scanner_finds_does_not_get_its_name() {
 }
 
 #[test]
+fn what_the_site_says_stands_beside_what_the_scan_says() {
+    let site = Site::start();
+    let user = User::of(&site);
+    let ran = user.run(&["get", "1001", "--json"]).exits(0);
+    let path = ran.line("file")["path"].as_str().unwrap().to_owned();
+    let line = user.run(&["scan", &path, "--json"]).exits(0).line("scan");
+    assert_eq!(line["civitaiScan"]["pickle"], "Success", "{line}");
+    for (lang, word) in [("en", "Civitai's own scan"), ("ja", "Civitai 自身の検査")] {
+        let ran = user.run(&["scan", &path, "--lang", lang]).exits(0);
+        assert!(ran.stdout.contains(word), "{ran:#?}");
+    }
+    // It is said of bytes that were there once.
+    fs_err::write(&path, "other").unwrap();
+    let ran = user.run(&["scan", &path, "--json"]);
+    assert!(ran.line("scan").get("civitaiScan").is_none(), "{ran:#?}");
+}
+
+#[test]
 fn a_path_that_is_not_there_is_named_in_plain_words() {
     let user = User::new();
     for (lang, word) in [

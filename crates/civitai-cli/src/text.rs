@@ -157,6 +157,7 @@ pub(crate) enum Message {
     },
     DemoFaults,
     DemoInterrupt,
+    DemoScan,
     DoctorAccount {
         user: String,
     },

@@ -1,6 +1,7 @@
 //! What a finished file is before it gets its name: scanned, and taken or not as the policy says.
 
 mod clamav;
+mod known;
 
 use std::io::Seek as _;
 use std::path::{Path, PathBuf};

@@ -77,6 +77,8 @@ async fn play(sim: &Sim, folder: &Path, session: &Session) -> Outcome {
     stage
         .expect(Exit::Done, &["get", "1001", "1002", "1003"])
         .await?;
+    session.printer.say(&Message::DemoScan);
+    stage.expect(Exit::Done, &["scan", "models"]).await?;
     let summary = sim.log().summary();
     session.printer.say(&Message::DemoEnds {
         files: summary.files.len(),
@@ -173,6 +175,7 @@ impl Stage<'_> {
         match cli.verb {
             Verb::Get(args) => commands::get::run(args, &session).await,
             Verb::Resolve(args) => commands::resolve::run(&args, &session).await,
+            Verb::Scan(args) => commands::scan::run(args, &session).await,
             Verb::Search(args) => commands::search::run(*args, &session).await,
             _ => unreachable!("no other verb is played"),
         }

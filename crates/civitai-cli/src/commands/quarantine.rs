@@ -97,7 +97,7 @@ async fn show(library: Library, id: u64, session: &Session) -> Outcome {
         sha256: held.kept.note.as_ref().map(|note| note.sha256.clone()),
     };
     printer.data(&fields.say(printer.lang()))?;
-    tell_look(&held.kept.path, &seen, printer)?;
+    tell_look(&held.kept.path, &seen, None, printer)?;
     Ok(Exit::Done)
 }
 

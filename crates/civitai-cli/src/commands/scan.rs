@@ -1,5 +1,6 @@
 //! `scan`: what model files could do, found without running any of them.
 
+mod site;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -19,12 +20,13 @@ use crate::commands::library::bar::Bar;
 use crate::containers::{Containers, is_encrypted};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::judge::{Look, look, look_inside};
+use crate::judge::{self, Look, SiteScan, look, look_inside};
 use crate::printer::{Printer, Unwritable, printable};
 use crate::session::{Outcome, Session};
 use crate::table::{self, Column};
 use crate::text::{Guard, Lang, Message, verdict_word};
 
+use self::site::Site;
 use self::walk::{Found, walk};
 
 pub(crate) async fn run(args: ScanFilesArgs, session: &Session) -> Outcome {
@@ -38,6 +40,7 @@ pub(crate) async fn run(args: ScanFilesArgs, session: &Session) -> Outcome {
     let sealed: Vec<_> = sealed.filter(|path| is_encrypted(path)).collect();
     containers.prepare(&sealed, session).await?;
     containers.begin();
+    let site = Site::of(session);
     let stop = session.cancel.child_token();
     // Also when the results cannot be printed any more.
     let _until_return = stop.clone().drop_guard();
@@ -50,7 +53,11 @@ pub(crate) async fn run(args: ScanFilesArgs, session: &Session) -> Outcome {
         for folder in &found.left_out {
             let _ = results.send((None, Seen::LeftOut(folder.clone())));
         }
-        scan_all(&found, (&containers, clamav.as_ref()), &stop, &results);
+        let tools = Tools {
+            containers: &containers,
+            clamav: clamav.as_ref(),
+        };
+        scan_all((&found, &here), tools, &stop, &results);
     });
     let mut bar = None;
     let mut sums = Sums::default();
@@ -74,7 +81,7 @@ pub(crate) async fn run(args: ScanFilesArgs, session: &Session) -> Outcome {
         while let Some(seen) = waiting.remove(&next) {
             next += 1;
             sums.add(&seen);
-            tell(&seen, printer)?;
+            tell(&seen, &site, printer)?;
         }
     }
     drop(bar);
@@ -105,8 +112,8 @@ enum Seen {
 
 /// Looks into all files, several at a time. Each takes little memory but for what is unpacked, so few are enough.
 fn scan_all(
-    found: &Found,
-    tools: (&Containers, Option<&ClamAv>),
+    (found, here): (&Found, &Path),
+    tools: Tools<'_>,
     stop: &CancellationToken,
     results: &UnboundedSender<(Option<usize>, Seen)>,
 ) {
@@ -122,7 +129,7 @@ fn scan_all(
                 Ok((path, bytes)) => Seen::File {
                     path: path.clone(),
                     bytes: *bytes,
-                    look: Box::new(look_at(path, tools)),
+                    look: Box::new(tools.look_at(path, &here.join(path))),
                 },
                 Err(failure) => Seen::Failed(failure.clone()),
             };
@@ -138,22 +145,34 @@ fn scan_all(
     });
 }
 
-/// Looks into a file, and into what is in an encrypted one. One that cannot be opened is looked at as it is, and is not
-/// clean.
-fn look_at(path: &Path, (containers, clamav): (&Containers, Option<&ClamAv>)) -> Look {
-    if is_encrypted(path)
-        && let Ok(content) = containers.open(path)
-    {
-        let plain = path.with_extension("");
-        let name = plain.file_name().unwrap_or_default().to_string_lossy();
-        return look_inside(&name, content, clamav);
-    }
-    look(path, path, clamav)
+/// What a scan needs beside the files.
+#[derive(Clone, Copy)]
+struct Tools<'a> {
+    containers: &'a Containers,
+    clamav: Option<&'a ClamAv>,
 }
 
-fn tell(seen: &Seen, printer: &Printer) -> Result<(), Unwritable> {
+impl Tools<'_> {
+    /// Looks into the file at `path` that the user calls `named`, and into what is in an encrypted one. One that cannot be
+    /// opened is looked at as it is, and is not clean.
+    fn look_at(self, named: &Path, path: &Path) -> Look {
+        if is_encrypted(path)
+            && let Ok(content) = self.containers.open(path)
+        {
+            let plain = path.with_extension("");
+            let name = plain.file_name().unwrap_or_default().to_string_lossy();
+            return look_inside(&name, content, self.clamav);
+        }
+        look(named, path, self.clamav)
+    }
+}
+
+fn tell(seen: &Seen, site: &Site, printer: &Printer) -> Result<(), Unwritable> {
     match seen {
-        Seen::File { path, look, .. } => tell_look(path, look, printer),
+        Seen::File { path, look, .. } => {
+            let site = site.said(path);
+            tell_look(path, look, site.as_ref(), printer)
+        }
         Seen::Failed(failure) => {
             printer.fail_run(failure);
             Ok(())
@@ -163,15 +182,26 @@ fn tell(seen: &Seen, printer: &Printer) -> Result<(), Unwritable> {
 }
 
 /// The line of a file, or its verdict and the table of what was found.
-pub(super) fn tell_look(path: &Path, look: &Look, printer: &Printer) -> Result<(), Unwritable> {
+pub(super) fn tell_look(
+    path: &Path,
+    look: &Look,
+    site: Option<&SiteScan>,
+    printer: &Printer,
+) -> Result<(), Unwritable> {
     if printer.is_json() {
         let mut line = to_json(look);
         line.insert("path".into(), json!(path.to_string_lossy()));
+        if let Some(site) = site {
+            line.insert("civitaiScan".into(), judge::to_json(site));
+        }
         return printer.record("scan", &line);
     }
     let lang = printer.lang();
     let path = printable(&path.to_string_lossy());
     printer.data(&format!("{path}: {}", verdict_word(look.verdict(), lang)))?;
+    if let Some(site) = site {
+        printer.data(&format!("  {}", printable(&Guard::site_said(site, lang))))?;
+    }
     let rows = rows(look, lang);
     if rows.is_empty() {
         return Ok(());

@@ -66,6 +66,10 @@ pub(super) fn say(message: &Message) -> String {
         Message::DemoInterrupt => {
             "\na transfer is interrupted on the way, then the same command goes on".to_owned()
         }
+        Message::DemoScan => {
+            "\nwhat the files could do when they are loaded, found without running any of them"
+                .to_owned()
+        }
         Message::DoctorAccount { user } => format!("the site knows the token as {user}"),
         Message::DoctorClock => "this machine's clock agrees with the site's".to_owned(),
         Message::DoctorClockOff { skew } => {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use civitai_library::judge::SiteScan;
 use civitai_security::scan::Verdict;
 
 use super::{Lang, count, size};
@@ -67,6 +68,16 @@ pub(crate) enum Guard {
 }
 
 impl Guard {
+    /// What the site's own scanners said, to stand beside what this one says.
+    pub(crate) fn site_said(site: &SiteScan, lang: Lang) -> String {
+        let [pickle, virus] = [site.pickle(), site.virus()]
+            .map(|said| said.map_or("-".to_owned(), ToString::to_string));
+        match lang {
+            Lang::En => format!("Civitai's own scan: pickle {pickle}, virus {virus}"),
+            Lang::Ja => format!("Civitai 自身の検査: pickle {pickle}、ウイルス {virus}"),
+        }
+    }
+
     pub(crate) fn say(&self, lang: Lang) -> String {
         match lang {
             Lang::En => self.en(),

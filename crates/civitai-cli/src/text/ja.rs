@@ -55,6 +55,7 @@ pub(super) fn say(message: &Message) -> String {
             "\nここからは接続の切断、サーバーの停止、リースの期限切れ、ストレージの切り替えが起こります".to_owned()
         }
         Message::DemoInterrupt => "\n取得を途中で中断し、同じコマンドで続きから再開します".to_owned(),
+        Message::DemoScan => "\n読み込まれたときに何が起こりうるかを、実行せずに調べます".to_owned(),
         Message::DoctorAccount { user } => format!("サイトはこのトークンを {user} のものと認識しています"),
         Message::DoctorClock => "時計はサイトと合っています".to_owned(),
         Message::DoctorClockOff { skew } => format!("時計が {} 秒ずれています", skew.as_secs()),
