@@ -9,13 +9,14 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use civitai_api::{FileId, ModelId};
 use civitai_download::digest::DigestSet;
 use civitai_download::{
     Commits, Connections, Error, Existing, Expected, Fetched, Limit, Mode, Place, Queue, Seal,
     Standing, Storage, Target, Transfer, Turn, Unproved, UrlSource, Wait,
 };
 use civitai_library::catalogue::Recorder;
-use civitai_library::layout::Subject;
+use civitai_library::find;
 use civitai_library::licence::Facts;
 use civitai_library::reuse::Holdings;
 use civitai_library::sealing::Sealing;
@@ -40,7 +41,6 @@ use crate::session::{Outcome, Session};
 use crate::settings::{Amount, Settings};
 use crate::text::{Guard, Hint, Message};
 
-pub(crate) use self::description::Description;
 pub(crate) use self::report::{Action, Ids};
 
 /// One file somebody asked for.
@@ -62,13 +62,11 @@ pub(crate) struct Wanted {
     /// What is settled for a file whose place somebody else has chosen.
     pub(crate) pinned: Option<Pinned>,
     /// What is to stand beside it.
-    pub(crate) description: Option<Description>,
+    pub(crate) description: Option<find::Description>,
     /// What is known of the terms it comes under; nothing for a file from elsewhere.
     pub(crate) terms: Option<Facts>,
     /// What the site's own scanners said of it.
     pub(crate) site_scan: Option<SiteScan>,
-    /// What it is, where only its header tells in which folder it belongs.
-    pub(crate) undecided: Option<Box<Subject>>,
     /// Whether it may share its bytes with another file of the library.
     pub(crate) shares: bool,
 }
@@ -87,6 +85,31 @@ pub(crate) struct Pinned {
 pub(crate) type Landed = Arc<Mutex<HashSet<PathBuf>>>;
 
 impl Wanted {
+    /// A file of the site that a link led to.
+    pub(crate) fn of(found: find::Wanted, storage: Storage) -> Self {
+        Self {
+            item: None,
+            identity: found.identity(),
+            link: found.link,
+            ids: Ids {
+                model_id: found.origin.model.map(ModelId::get),
+                version_id: Some(found.origin.version.get()),
+                file_id: found.origin.file.map(FileId::get),
+            },
+            root: found.root,
+            directory: found.directory,
+            name: found.name,
+            expected: found.expected,
+            source: found.source,
+            storage,
+            pinned: None,
+            description: found.description,
+            terms: Some(found.terms),
+            site_scan: found.site_scan,
+            shares: found.shares,
+        }
+    }
+
     fn path(&self, name: &FileName) -> PathBuf {
         self.directory.join(name.as_str())
     }

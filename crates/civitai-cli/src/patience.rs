@@ -4,10 +4,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use civitai_library::find;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Kind;
 use crate::failure::Failure;
+use crate::network;
 
 /// The time before which nothing may be asked. Clones share it.
 #[derive(Clone)]
@@ -110,6 +114,23 @@ impl Patience {
                 None
             }
         }
+    }
+}
+
+impl find::Patience for Patience {
+    fn pass(&self) -> BoxFuture<'_, bool> {
+        self.pass().boxed()
+    }
+
+    fn bear<'a>(&'a self, error: &'a civitai_api::Error) -> BoxFuture<'a, bool> {
+        let failure = network::failure(error);
+        async move {
+            let is_for = Self::is_for(&failure);
+            // Whether the run was stopped meanwhile says whoever wants to pass next.
+            let _: Borne = self.bear(failure, error.retry_after()).await;
+            is_for
+        }
+        .boxed()
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use civitai_api::model::ModelMode;
 use civitai_api::select::{Choice, FileRequest, SelectError, Variant, select};
 use civitai_api::{File, FileId, Found, Link, Model, ModelId, ModelType, Version, VersionId};
-use civitai_download::{Expected, UrlSource};
+use civitai_download::{Expected, Storage, UrlSource};
 use civitai_security::FileName;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt as _};
@@ -129,9 +129,7 @@ impl FindError {
 /// Who is shown the terms of what is found, and asked where somebody has to consent. Its methods may block.
 pub trait Asker: fmt::Debug + Send + Sync {
     /// Shows what the creator of a version permits; told once for each version that is found.
-    fn show(&self, title: &str, licence: &Licence) {
-        let _ = (title, licence);
-    }
+    fn show(&self, _title: &str, _licence: &Licence) {}
 
     /// Asks whether a model that depicts a real person may be fetched; asked once for each version.
     fn consents(&self, title: &str) -> bool;
@@ -248,6 +246,11 @@ impl Finder {
             }),
             ..self
         }
+    }
+
+    /// How the bytes of what is found are reached.
+    pub fn storage(&self) -> &Storage {
+        &self.site.storage
     }
 
     /// Every file a link means, or why there is none.

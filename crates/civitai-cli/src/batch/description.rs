@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use civitai_download::digest::DigestSet;
 use civitai_download::lease::source_fn;
 use civitai_download::{Connections, Existing, Lease, LeaseError, Target, Transfer, Unproved};
-use civitai_library::sidecar::{Beside, Compact, Fact, Form, Picture, Written, describe, path};
+use civitai_library::sidecar::{Beside, Fact, Form, Written, describe, path};
 use civitai_reliability::RetryPolicy;
 use civitai_security::RedactedUrl;
 use url::Url;
@@ -16,13 +16,6 @@ use super::{Batch, Wanted};
 use crate::failure::Failure;
 use crate::network;
 use crate::text::{Message, Place};
-
-/// What is to stand beside a model.
-pub(crate) struct Description {
-    pub(crate) card: Compact,
-    pub(crate) forms: &'static [Form],
-    pub(crate) pictures: Vec<Picture>,
-}
 
 /// What is already known of a model's sidecars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -46,7 +46,7 @@ async fn run_links(args: BulkRunArgs, session: &Session) -> Outcome {
     let strategy = choice::<Strategy>("--strategy", &args.strategy, Strategy::WORDS)?;
     let mode = choice::<Mode>("--mode", &args.mode, MODES)?;
     // What is wrong with the flags is said before a job is made of them.
-    get::Finder::new(&args.choose, session, None)?;
+    get::finder(&args.choose, session, None)?;
     let entries = entries(&args.links.links, session)?;
     let options = Options {
         kept: session.settings.layers.keep()?,

@@ -127,7 +127,6 @@ impl<'a> Fetcher<'a> {
             description: None,
             terms: None,
             site_scan: None,
-            undecided: None,
             shares: false,
         })
     }

@@ -2,10 +2,8 @@
 
 use std::sync::{Arc, PoisonError};
 
-use civitai_api::file::FileType;
-use civitai_api::select::{FileRequest, Variant};
 use civitai_download::digest::DigestSet;
-use civitai_download::{Existing, Expected, Mode, Wait};
+use civitai_download::{Existing, Mode, Wait};
 use civitai_library::Library;
 use civitai_library::licence::{Consent, Policy};
 use civitai_library::lock::{Lock, Locked};
@@ -328,7 +326,6 @@ impl Work<'_> {
                 .detail(&Message::Project(text::Project::Licence {
                     licence: file.about.licence.clone(),
                 }));
-            let (request, alternative) = requests(file);
             wanted.push(Ok(Wanted {
                 item: None,
                 link: file.wanted.link.clone(),
@@ -343,11 +340,8 @@ impl Work<'_> {
                     .map_or_else(|| self.library.root.clone(), Into::into),
                 name: FileName::clean(file.path.name(), &file.file.to_string()),
                 identity: file.identity(),
-                expected: Expected::default()
-                    .with_bytes(file.bytes)
-                    .with_sha256(file.sha256)
-                    .with_blake3(file.blake3),
-                source: get::lease(client.clone(), request, alternative),
+                expected: file.expected(),
+                source: file.source(client.clone()),
                 storage: storage.clone(),
                 description: None,
                 pinned: Some(Pinned {
@@ -361,7 +355,6 @@ impl Work<'_> {
                 }),
                 terms: Some(file.facts()),
                 site_scan: None,
-                undecided: None,
                 shares: false,
             }));
         }
@@ -447,36 +440,6 @@ fn file_of(step: &Step) -> Option<&Locked> {
         | Step::Replace { file } => Some(file),
         _ => None,
     }
-}
-
-/// How to ask for a file of the lock: by its id, or, where that is not found, by its role, as the file of a linked
-/// component is.
-fn requests(file: &Locked) -> (FileRequest, Option<FileRequest>) {
-    let request = |file, variant| FileRequest {
-        version: file,
-        file: None,
-        variant,
-    };
-    let by_id = FileRequest {
-        file: Some(file.file),
-        ..request(file.version, Variant::default())
-    };
-    let by_role = match &file.about.role {
-        Some(
-            role @ (FileType::Vae
-            | FileType::TextEncoder
-            | FileType::ClipVision
-            | FileType::ControlNet),
-        ) => Some(request(
-            file.version,
-            Variant {
-                kind: Some(role.clone()),
-                ..Variant::default()
-            },
-        )),
-        _ => None,
-    };
-    (by_id, by_role)
 }
 
 fn nothing_done(kept: usize) -> serde_json::Value {

@@ -8,6 +8,7 @@ use civitai_download::Wait;
 use civitai_download::jobs::{
     Change, End, Item, ItemState, Job, Order, Outcome, State, Strategy, Trouble,
 };
+use civitai_library::find::LOOKUPS;
 use futures::stream::{self, StreamExt as _};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
@@ -15,7 +16,7 @@ use jiff::tz::TimeZone;
 use super::clerk::Clerk;
 use super::{Held, Notes, Options, Side, failure};
 use crate::batch::{Batch, Rules, Unfound, Wanted};
-use crate::commands::get::{self, Finder, LOOKUPS};
+use crate::commands::get;
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::judge;
@@ -109,14 +110,14 @@ async fn fetch(
 ) -> Result<Exit, Failure> {
     let recorder = get::recorder(session, false).await?;
     let holdings = get::holdings(session).await?;
-    let finder = Finder::new(&options.choose, session, Some(side.patience.clone()))?;
-    let finder = finder.telling(recorder.clone()).looking_ahead(session);
-    let finder = Arc::new(finder);
+    let finder = get::finder(&options.choose, session, Some(side.patience.clone()))?;
+    let finder = finder.telling(recorder.clone());
+    let finder = Arc::new(finder.looking_ahead(session.cancel.clone()));
     let notes = side.notes.clone();
     let found = stream::iter(open)
         .map(|(item, entry)| {
             notes.opened(item);
-            let finds = Arc::clone(&finder).follow(entry);
+            let finds = get::follow(Arc::clone(&finder), entry);
             async move { (item, finds.await) }
         })
         .buffered(LOOKUPS)

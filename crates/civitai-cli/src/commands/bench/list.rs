@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use crate::args::Choose;
 use crate::batch::Wanted;
 use crate::commands::fetch::{Fetcher, Row, bad_line, lines, row};
-use crate::commands::get::Finder;
+use crate::commands::get;
 use crate::failure::Failure;
 use crate::links;
 use crate::session::Session;
@@ -51,14 +51,14 @@ pub(super) async fn find(
         to: Some(folder.to_owned()),
         ..Choose::default()
     };
-    let finder = Arc::new(Finder::new(&choose, session, None)?);
+    let finder = Arc::new(get::finder(&choose, session, None)?);
     let mut fetcher = Fetcher::new(folder.to_owned(), None, session)?;
     let mut found = Vec::new();
     for item in items {
         match item {
             Item::Link(text) => {
                 let entry = links::of_link(text, &session.settings.base_url);
-                let files = Arc::clone(&finder).follow(entry).await;
+                let files = get::follow(Arc::clone(&finder), entry).await;
                 found.extend(files.collect::<Vec<_>>().await);
             }
             Item::Row(row) => found.push(fetcher.wanted(row.clone())),
