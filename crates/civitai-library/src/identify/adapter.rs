@@ -62,6 +62,7 @@ enum Piece {
     KronB2,
     KronOther,
     Rotation,
+    Rescale,
     Scale,
     GloraA1,
     GloraOther,
@@ -116,6 +117,7 @@ const ENDINGS: &[(&str, Piece)] = &[
     (".oft_R.weight", Piece::Rotation),
     (".oft_R.default.weight", Piece::Rotation),
     (".boft_R", Piece::Rotation),
+    (".rescale", Piece::Rescale),
     (".on_input", Piece::Scale),
     (".ia3_l", Piece::Scale),
     (".a1.weight", Piece::GloraA1),
@@ -127,6 +129,9 @@ const ENDINGS: &[(&str, Piece)] = &[
     (".w_norm", Piece::DifferenceOther),
     (".b_norm", Piece::DifferenceOther),
     (".reshape_weight", Piece::DifferenceOther),
+    // The halves of a control LoRA; no module of a model is a bare `up`.
+    (".down", Piece::Down),
+    (".up", Piece::Up),
 ];
 
 /// The endings of the format of XLabs, which count only under a module that says that it is an adapter.

@@ -25,9 +25,17 @@ pub(super) fn find(header: &Header) -> Option<Answer> {
         ..Answer::default()
     };
     let width = header.tensors.iter().find_map(width);
-    let (family, trust) = match (at("clip_l"), at("clip_g"), width) {
-        (Some(_), Some(_), _) if at("t5xxl").is_some() => (Some(Family::Sd3), 0.95),
+    let first = at("clip_l").or_else(|| at("text_encoders_0"));
+    let second = at("clip_g").or_else(|| at("text_encoders_1"));
+    let t5 = at("t5xxl").or_else(|| at("t5"));
+    let (family, trust) = match (first, second, width) {
+        (Some(_), Some(_), _) if t5.is_some() && at("llama").is_some() => {
+            (Some(Family::HiDream), 0.95)
+        }
+        (Some(_), Some(_), _) if t5.is_some() => (Some(Family::Sd3), 0.95),
         (_, Some(_), _) => (Some(Family::Sdxl), 0.98),
+        (Some(_), None, _) if at("llama").is_some() => (Some(Family::HunyuanVideo), 0.95),
+        (Some(_), None, _) if t5.is_some() => (Some(Family::Flux1), 0.95),
         (_, None, Some(768)) => (Some(Family::Sd1), 0.96),
         (_, None, Some(1024)) => (Some(Family::Sd2), 0.96),
         (_, None, Some(1280)) => (Some(Family::Sdxl), 0.9),
@@ -56,8 +64,18 @@ fn is_vectors(tensor: &Tensor) -> bool {
     let name = tensor.name.as_str();
     let known = matches!(
         name,
-        "emb_params" | "clip_l" | "clip_g" | "t5xxl" | "t5" | "text_embeds" | "text_embeddings"
-    ) || name.starts_with("string_to_param.")
+        "emb_params"
+            | "clip_l"
+            | "clip_g"
+            | "t5xxl"
+            | "t5"
+            | "llama"
+            | "text_embeds"
+            | "text_embeddings"
+            | "text_encoders_0"
+            | "text_encoders_1"
+    ) || name == "*"
+        || name.starts_with("string_to_param.")
         || name.starts_with("bundle_emb.")
         || (name.starts_with('<') && name.ends_with('>'))
         || name.ends_with("_embedding") && !name.contains('.');

@@ -177,6 +177,7 @@ fn architecture(seen: &Observation) -> Option<Architecture> {
         }],
         lines,
         expects: Vec::new(),
+        needs: Vec::new(),
         // Of n files alike the next is alike with n + 1 in n + 2.
         trust: f64::from(seen.files.saturating_add(1)) / f64::from(seen.files.saturating_add(2)),
     })

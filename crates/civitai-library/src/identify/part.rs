@@ -138,9 +138,10 @@ fn add(
     }
 }
 
-/// The module that a tensor belongs to, or `None` for one that only helps a quantisation.
+/// The module that a tensor belongs to, or `None` for one that only helps a quantisation, and for the running mean of the
+/// weights that training leaves beside them.
 pub(super) fn module(name: &str) -> Option<&str> {
-    if precision::is_helper(name) {
+    if precision::is_helper(name) || name.starts_with("model_ema.") {
         return None;
     }
     let module = [".weight", ".bias", ".qweight"]

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use civitai_api::ModelType;
+
 use super::kind::Family;
 use super::learn::Learned;
 use super::name::Part;
@@ -24,10 +26,14 @@ const OTHER_COMPUTED: f64 = 0.4;
 const DIFFERING: f64 = 0.35;
 /// A path that the layout does not have.
 const ABSENT: f64 = 3.0;
+/// A path that the layout has, but not under a number that is there: a block too many.
+const BEYOND: f64 = 0.8;
 /// A path under "none of these".
 const UNKNOWN: f64 = 1.7;
 /// An adapter that leaves out what adapters of this layout nearly always change.
 const UNEXPECTED: f64 = 2.2;
+/// A model that lacks what every model of this layout has.
+const NEEDED: f64 = 6.0;
 /// A line of the layout that a whole model does not have.
 const LEFT_OUT: f64 = 0.08;
 /// The most that lines left out cost together: files are cut into parts, and models are pruned.
@@ -148,7 +154,7 @@ pub(super) fn rank<'a>(anatomy: &Anatomy, view: View, learned: &'a Learned) -> R
             let architecture = &table.architectures[sums.architecture];
             let fits = view.asks(architecture.role)
                 && (!wants_denoiser || matches!(architecture.role, Role::Diffusion | Role::Whole))
-                && (anatomy.adapter.is_none() || architecture.role != Role::Whole);
+                && (anatomy.adapter.is_none() || can_be_adapted(architecture));
             if fits {
                 let missing = missing(architecture, anatomy, &groups);
                 ranking
@@ -159,6 +165,11 @@ pub(super) fn rank<'a>(anatomy: &Anatomy, view: View, learned: &'a Learned) -> R
     }
     share_out(&mut ranking);
     ranking
+}
+
+/// Whether adapters change this layout: denoisers and their companions, and of what stands alone the motion modules.
+fn can_be_adapted(architecture: &Architecture) -> bool {
+    architecture.role != Role::Whole || architecture.model_type == ModelType::MotionModule
 }
 
 /// What the groups cost one layout so far.
@@ -235,7 +246,14 @@ fn cost(table: &Table, lines: &[(usize, usize)], group: &Group, size: usize) -> 
         agrees &= cost == 0.0;
         sum += cost;
     }
-    (sum / as_cost(group.members.len().max(1)), agrees)
+    let mean = sum / as_cost(group.members.len().max(1));
+    let is_beyond = group.members.iter().any(|member| {
+        !lines
+            .iter()
+            .any(|(at, line)| table.architectures[*at].lines[*line].fits_numbers(&member.numbers))
+    });
+    let least = if is_beyond { BEYOND } else { 0.0 };
+    (mean.max(least), agrees)
 }
 
 fn member_cost(member: &Member, line: &Line, size: usize) -> f64 {
@@ -263,18 +281,22 @@ fn missing(architecture: &Architecture, anatomy: &Anatomy, groups: &[&Group]) ->
                 .is_ok()
         };
         let left_out = architecture.lines.iter().filter(|line| !has(line)).count();
-        return (LEFT_OUT * as_cost(left_out)).min(MOST_LEFT_OUT);
+        return (LEFT_OUT * as_cost(left_out)).min(MOST_LEFT_OUT)
+            + NEEDED * as_cost(lacking(&architecture.needs, groups));
     }
-    let missing = architecture
-        .expects
+    UNEXPECTED * as_cost(lacking(&architecture.expects, groups))
+}
+
+/// How many of the beginnings no group has.
+fn lacking(beginnings: &[String], groups: &[&Group]) -> usize {
+    beginnings
         .iter()
         .filter(|path| {
             !groups
                 .iter()
                 .any(|group| group.path.starts_with(path.as_str()))
         })
-        .count();
-    UNEXPECTED * as_cost(missing)
+        .count()
 }
 
 /// Sorts the candidates and turns costs into probabilities.

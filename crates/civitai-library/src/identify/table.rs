@@ -75,6 +75,8 @@ pub(super) struct Architecture {
     pub(super) lines: Vec<Line>,
     /// Beginnings of paths of which an adapter nearly always changes some.
     pub(super) expects: Vec<String>,
+    /// Beginnings of paths that every whole model has.
+    pub(super) needs: Vec<String>,
     /// The most that an answer by this layout can be trusted: 1 where it is built in.
     pub(super) trust: f64,
 }
@@ -134,6 +136,8 @@ pub(super) struct Mark {
     pub(super) lacks: Vec<Finder>,
     /// How sure the mark alone makes.
     pub(super) trust: f64,
+    /// Whether it decides where most of the file is an adapter as well.
+    pub(super) over_adapter: bool,
 }
 
 /// A base model and what must hold for it; the first rule that holds decides.

@@ -27,8 +27,9 @@ pub(super) fn judge(header: &Header, learned: &Learned) -> Identity {
     let mut answer = Answer::default();
     if let Some(found) = embedding::find(header) {
         answer = found;
-    } else if !case.tell_adapter(&ranking, &mut answer)
-        && !case.tell_marked(&ranking, &mut answer)
+    } else if !case.tell_marked(&ranking, &mut answer, |mark| mark.over_adapter)
+        && !case.tell_adapter(&ranking, &mut answer)
+        && !case.tell_marked(&ranking, &mut answer, |mark| !mark.over_adapter)
         && !case.tell_model(&ranking, &mut answer)
     {
         case.tell_silent(&mut answer);
@@ -123,6 +124,10 @@ fn only_leftovers(anatomy: &Anatomy) -> bool {
         && anatomy.groups.len() > bare * 4
 }
 
+/// From this share of wide convolutions on an adapter is a LoCon: one that changes all a transformer has finds a single
+/// one, which cuts the picture into patches.
+const WIDE: f64 = 0.03;
+
 /// How many times more likely a family is whose name a trainer or a converter has written down. Layouts that differ in
 /// nothing an adapter touches, as those of Chroma and Flux.1, are told apart by that alone.
 const DECLARED: f64 = 40.0;
@@ -209,7 +214,7 @@ impl Case<'_> {
             answer
                 .evidence
                 .push(format!("metadata: ss_network_module is {module}"));
-        } else if wide > 0 {
+        } else if share(wide, adapter.targets.len()) > WIDE {
             answer.model_type = Some(ModelType::LoCon);
             answer.kind = Some("locon".into());
             answer.type_trust = 0.85;
@@ -252,10 +257,16 @@ impl Case<'_> {
     }
 
     /// A file that a mark tells: a control network, an image prompt adapter, an upscaler …
-    fn tell_marked(&self, ranking: &Ranking<'_>, answer: &mut Answer) -> bool {
+    fn tell_marked(
+        &self,
+        ranking: &Ranking<'_>,
+        answer: &mut Answer,
+        is_asked: fn(&Mark) -> bool,
+    ) -> bool {
         let Some((mark, path)) = Table::builtin()
             .marks
             .iter()
+            .filter(|mark| is_asked(mark))
             .find_map(|mark| Some((mark, self.marked(mark)?)))
         else {
             return false;

@@ -111,12 +111,13 @@ const EXTENSIONS: [&str; 10] = [
     "sft",
 ];
 
-const PLACEHOLDERS: [&str; 14] = [
+const PLACEHOLDERS: [&str; 15] = [
     "[none]",
     "automatic",
     "baked vae",
     "built-in",
     "default",
+    "default (model)",
     "disabled",
     "none",
     "no lora",

@@ -1,5 +1,7 @@
 //! What files are, told by their headers.
 
+mod kin;
+
 use std::path::{Path, PathBuf};
 
 use civitai_api::{BaseModel, ModelType};

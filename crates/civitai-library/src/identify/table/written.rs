@@ -40,6 +40,8 @@ pub(super) struct WrittenArchitecture {
     bases: Vec<String>,
     #[serde(default)]
     expects: Vec<String>,
+    #[serde(default)]
+    needs: Vec<String>,
     modules: String,
 }
 
@@ -55,7 +57,8 @@ impl WrittenArchitecture {
         };
         let mut lines = Vec::new();
         for line in self.modules.lines().map(str::trim) {
-            if !line.is_empty() && !line.starts_with('#') {
+            // A bare `#` is a number, which is how a path can begin.
+            if !line.is_empty() && !line.starts_with("# ") {
                 read_lines(line, &mut lines).ok_or_else(|| words.line(line))?;
             }
         }
@@ -76,15 +79,17 @@ impl WrittenArchitecture {
             cost: self.cost,
             sizes,
             lines,
-            expects: self
-                .expects
-                .iter()
-                .map(|path| name::canonical(path).0)
-                .collect(),
+            expects: beginnings(&self.expects),
+            needs: beginnings(&self.needs),
             id: self.id,
             trust: 1.0,
         })
     }
+}
+
+/// Beginnings of paths as groups spell them.
+fn beginnings(paths: &[String]) -> Vec<String> {
+    paths.iter().map(|path| name::canonical(path).0).collect()
 }
 
 #[derive(Deserialize)]
@@ -98,6 +103,8 @@ pub(super) struct WrittenMark {
     #[serde(default)]
     lacks: Vec<String>,
     trust: f64,
+    #[serde(default)]
+    over_adapter: bool,
 }
 
 impl WrittenMark {
@@ -113,6 +120,7 @@ impl WrittenMark {
             any: words.finders(&self.any)?,
             lacks: words.finders(&self.lacks)?,
             trust: self.trust,
+            over_adapter: self.over_adapter,
             kind: self.kind.into(),
         })
     }
