@@ -91,6 +91,7 @@ impl Steering {
             running: self.control.wanted(),
             starved: false,
             round_trip: Duration::from_millis(20),
+            lately: None,
             held_up: Duration::ZERO,
         });
         self.control.wanted()

@@ -184,19 +184,19 @@ impl Intake {
         }
     }
 
-    /// What to do now; nothing ends the thread. Hashing comes first: the bytes are in this core's cache.
+    /// What to do now; nothing ends the thread. Writing comes first: what is written is not fetched again after a kill.
     fn next(&self, shared: &Shared) -> Option<Job> {
         let mut state = self.state();
-        if !state.stopping
-            && let Some((hasher, piece)) = state.front.take()
-        {
-            return Some(Job::Hash(hasher, piece));
-        }
         if !state.writing
             && let Some(batch) = state.batches.pop_front()
         {
             state.writing = true;
             return Some(Job::Write(batch));
+        }
+        if !state.stopping
+            && let Some((hasher, piece)) = state.front.take()
+        {
+            return Some(Job::Hash(hasher, piece));
         }
         let complete = state.complete;
         if !state.stopping

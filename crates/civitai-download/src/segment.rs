@@ -1,6 +1,6 @@
 //! Who fetches which bytes: the missing ranges, dealt out to connections and dealt again when one falls behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub(crate) struct Plan {
     rate: Option<f64>,
     /// The shortest time in which an answer can come.
     round_trip: Option<Duration>,
+    /// How long the last answers took, less what opening their connections did.
+    trips: VecDeque<Duration>,
     /// Connections that were given up because they stalled.
     replaced: u32,
 }
@@ -60,6 +62,7 @@ impl Plan {
             arrived: 0,
             rate: None,
             round_trip: None,
+            trips: VecDeque::with_capacity(TRIPS),
             replaced: 0,
         }
     }
@@ -103,6 +106,14 @@ impl Plan {
     /// The round trip, as far as answers have shown it.
     pub(crate) fn round_trip(&self) -> Duration {
         self.round_trip.unwrap_or(UNKNOWN_ROUND_TRIP)
+    }
+
+    /// How long even the quickest of the last answers took; none before there are enough of them.
+    ///
+    /// Far more than the round trip, that is a queue on the way: the link is full.
+    pub(crate) fn lately(&self) -> Option<Duration> {
+        let enough = self.trips.len() == TRIPS;
+        self.trips.iter().min().filter(|_| enough).copied()
     }
 
     /// Deals a range to one more connection, of `wanted` that share the file.
@@ -248,7 +259,6 @@ impl Plan {
         let silence = SILENCE.max(trip * STALL_ROUND_TRIPS) * patience;
         let tail = free > 0 && !self.has_gap(written);
         let opened = self.opened();
-        let lately = median(self.active.values().filter_map(Segment::lately).collect());
         let stalled: Vec<SegmentId> = self
             .active
             .iter()
@@ -256,9 +266,10 @@ impl Plan {
                 _ if segment.left() == 0 => false,
                 None => opened > 0 && now.duration_since(segment.began) >= silence * 2,
                 Some(_) if tail && opened > 1 && segment.idle(now) >= silence => true,
-                Some(_) => lately
+                Some(_) => self
+                    .rate
                     .zip(segment.lately())
-                    .is_some_and(|(others, own)| own * FAR_BELOW * f64::from(patience) < others),
+                    .is_some_and(|(usual, own)| own * FAR_BELOW * f64::from(patience) < usual),
             })
             .map(|(id, _)| *id)
             .collect();
@@ -316,6 +327,10 @@ impl Plan {
         let trips = if segment.fresh { 2 } else { 1 };
         let trip = answered.took / trips;
         self.round_trip = Some(self.round_trip.map_or(trip, |known| known.min(trip)));
+        if self.trips.len() == TRIPS {
+            self.trips.pop_front();
+        }
+        self.trips.push_back(trip);
         self.peak = self.peak.max(self.opened());
     }
 
@@ -417,13 +432,15 @@ const TURN_ROUND_TRIPS: u32 = 50;
 const FIRST_TURN_ROUND_TRIPS: u32 = 12;
 const TURN: Duration = Duration::from_millis(500);
 const LEAST_ROUND_TRIPS: u32 = 4;
+/// A lost packet or a busy server delays one answer, hardly four in a row.
+const TRIPS: usize = 4;
 const LEAST_TURN_ROUND_TRIPS: u32 = 6;
 const LEAST_TURN: Duration = Duration::from_millis(50);
 /// Taking over costs two round trips, a request, and the bytes on their way to the one that is cut short.
 const WORTH_ROUND_TRIPS: u32 = 8;
 const WORTH: Duration = Duration::from_millis(250);
 const OBSERVATION: Duration = Duration::from_millis(200);
-/// "Far below its siblings" is less than an eighth of their median over this time.
+/// "Far below its siblings" is less than an eighth of what is usual, over this time.
 const STALL_STRETCH: Duration = Duration::from_secs(3);
 const STALL_ROUND_TRIPS: u32 = 10;
 const FAR_BELOW: f64 = 8.0;

@@ -151,6 +151,28 @@ async fn a_connection_far_below_its_siblings_is_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_is_found_far_below_others_that_are_done_with_a_range_in_no_time() {
+    let mut plan = Plan::new(Some(1000 * MIB));
+    let mut written = RangeSet::default();
+    let (slow, _) = open(&mut plan, &written, 4);
+    for second in 1..=4 {
+        let (id, range) = open(&mut plan, &written, 4);
+        let len = range.end - range.start;
+        let mut idle = Vec::new();
+        for _ in 0..10 {
+            pass(Duration::from_millis(100)).await;
+            plan.advance(id, len.div_ceil(10));
+            plan.advance(slow, 300);
+            idle = plan.look(&written, 0, Instant::now());
+        }
+        let found = idle.contains(&slow);
+        assert_eq!(found, second >= 3, "after {second} seconds");
+        written.insert(range);
+        plan.release(id, Instant::now());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn at_the_end_silence_is_enough() {
     let mut plan = Plan::new(Some(4 * MIB));
     let none = RangeSet::default();

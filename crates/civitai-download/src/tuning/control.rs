@@ -18,6 +18,8 @@ pub(crate) struct Measure {
     pub(crate) starved: bool,
     /// The round trip, as far as requests have shown it.
     pub(crate) round_trip: Duration,
+    /// How long the last answers took at the least.
+    pub(crate) lately: Option<Duration>,
     /// How long connections, all together, waited until this side had taken what they brought.
     pub(crate) held_up: Duration,
 }
@@ -135,6 +137,16 @@ impl Series {
     }
 }
 
+impl Measure {
+    /// Whether bytes wait on their way: the link is full, and a further connection would only take from the others.
+    fn is_queueing(&self) -> bool {
+        self.round_trip >= NEAR
+            && self
+                .lately
+                .is_some_and(|lately| lately > self.round_trip.mul_f64(QUEUEING))
+    }
+}
+
 impl Control {
     /// Starts with `level` connections of at most `most`; both are cut to what the mode allows.
     pub(crate) fn new(mode: Mode, level: usize, most: usize) -> Self {
@@ -201,7 +213,7 @@ impl Control {
             Phase::Holding { until, series } => {
                 // More of them would only wait.
                 self.tight &= !held_up;
-                self.keep(until, series, rate, now.at);
+                self.keep(until, series, rate, &now);
             }
         }
     }
@@ -255,7 +267,7 @@ impl Control {
             } else {
                 DOUBLE
             };
-            self.grow(factor, mean, now.at);
+            self.grow(factor, mean, now);
         }
     }
 
@@ -273,7 +285,7 @@ impl Control {
             } else {
                 DOUBLE
             };
-            return self.grow(factor, rate, at);
+            return self.grow(factor, rate, now);
         }
         // What is measured while the new connections are in slow start does not count against them.
         let age = at.saturating_sub(self.there.unwrap_or(at));
@@ -303,7 +315,7 @@ impl Control {
         if series.mean >= base * (1.0 + worth + self.meter.noise().min(NOISE_CAP)) {
             self.hold = FIRST_HOLD;
             self.tight = false;
-            self.grow(DOUBLE, series.mean, at);
+            self.grow(DOUBLE, series.mean, now);
         } else {
             self.tight = series.mean > base * (1.0 + FLAT);
             self.set(from, at);
@@ -334,7 +346,8 @@ impl Control {
         2 + u32::try_from(steps).unwrap_or(u32::MAX)
     }
 
-    fn keep(&mut self, until: Duration, series: Series, rate: f64, at: Duration) {
+    fn keep(&mut self, until: Duration, series: Series, rate: f64, now: &Measure) {
+        let at = now.at;
         let series = series.with(rate);
         self.meter.window(rate, series.mean);
         if series.low >= LOW_WINDOWS {
@@ -350,12 +363,13 @@ impl Control {
             self.phase = Phase::Trial(Trial::new(from, series.mean));
         } else {
             self.tight = false;
-            self.grow(DOUBLE, series.mean, at);
+            self.grow(DOUBLE, series.mean, now);
         }
     }
 
     /// So many times as many, to see whether that pays; `rate` is what the present number brings.
-    fn grow(&mut self, factor: usize, rate: f64, at: Duration) {
+    fn grow(&mut self, factor: usize, rate: f64, now: &Measure) {
+        let at = now.at;
         let from = self.level;
         self.meter.level(rate);
         let most = if rate < LOCAL {
@@ -363,7 +377,7 @@ impl Control {
         } else {
             self.most.min(self.mode.local_cap())
         };
-        if from >= most || self.meter.is_breaking() {
+        if from >= most || self.meter.is_breaking() || now.is_queueing() {
             return self.rest(at, Series::of(rate));
         }
         self.set((from * factor).min(most), at);
@@ -420,6 +434,8 @@ const NEAR_TRIAL: usize = 16;
 pub(super) const LOCAL: f64 = 250e6;
 /// So close, a single window is as short as a moment in which others had the processor.
 const NEAR: Duration = Duration::from_millis(5);
+/// A link keeps up to a round trip of bytes waiting when it is full, and hardly any before.
+const QUEUEING: f64 = 1.4;
 /// More than this over the level before is a sign that fewer connections would be slower.
 const FLAT: f64 = 0.03;
 /// One alone would pause for a round trip between two ranges.

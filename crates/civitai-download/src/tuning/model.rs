@@ -30,11 +30,19 @@ struct Link {
     noise: f64,
     /// What each connection after the fourth costs all of them: queues that overflow, switching.
     crowding: f64,
+    /// What it cannot take at once waits before it for a round trip, and answers wait too.
+    queues: bool,
 }
 
 impl Link {
     /// Bytes a second of connections that are so many seconds old.
     fn rate(&self, ages: &[f64]) -> f64 {
+        let crowd = f64::from(u32::try_from(ages.len().saturating_sub(4)).expect("few"));
+        self.asked(ages).min(self.capacity) * (1.0 - self.crowding).powf(crowd)
+    }
+
+    /// What they would bring over a link of any capacity.
+    fn asked(&self, ages: &[f64]) -> f64 {
         let each = match self.each {
             Each::Free => self.capacity,
             Each::Held(rate) => rate,
@@ -44,11 +52,19 @@ impl Link {
             .iter()
             .map(|age| age - 2.0 * self.round_trip)
             .filter(|age| *age >= 0.0);
-        let asked: f64 = opened
+        opened
             .map(|age| (begin * (age / self.round_trip).exp2()).min(each))
-            .sum();
-        let crowd = f64::from(u32::try_from(ages.len().saturating_sub(4)).expect("few"));
-        asked.min(self.capacity) * (1.0 - self.crowding).powf(crowd)
+            .sum()
+    }
+
+    fn latest_answer(&self, ages: &[f64]) -> Option<Duration> {
+        let waits = if self.asked(ages) > self.capacity {
+            self.round_trip
+        } else {
+            0.0
+        };
+        self.queues
+            .then(|| Duration::from_secs_f64(self.round_trip + waits))
     }
 }
 
@@ -87,6 +103,7 @@ fn play(link: impl Fn(f64) -> Link, bytes: f64, mut wanted: impl FnMut(Measure) 
             running: ages.iter().filter(opened).count(),
             starved: false,
             round_trip: Duration::from_secs_f64(link.round_trip),
+            lately: link.latest_answer(&ages),
             held_up: Duration::ZERO,
         });
         leaving.resize(ages.len().saturating_sub(level), at + 0.5);
@@ -151,6 +168,7 @@ fn link(capacity: f64, round_trip: f64, each: Each) -> Link {
         each,
         noise: 0.1,
         crowding: 0.0,
+        queues: false,
     }
 }
 
@@ -223,6 +241,24 @@ fn where_one_connection_fills_the_link_few_are_used() {
         );
         assert!(played.level() <= 4, "{:?}", played.levels);
     }
+}
+
+#[test]
+fn where_bytes_wait_on_their_way_no_more_connections_are_tried() {
+    let full = Link {
+        noise: 0.3,
+        queues: true,
+        ..link(118.0, 0.04, Each::Free)
+    };
+    let played = controlled(|_| full, 4000.0 * MB, Mode::Speed);
+    assert_eq!(played.levels.iter().max(), Some(&4), "{:?}", played.levels);
+    // Nothing waits where each is held by itself, until all together fill the link.
+    let held = Link {
+        queues: true,
+        ..link(36.0, 0.08, held(0.46))
+    };
+    let played = controlled(|_| held, 600.0 * MB, Mode::Adaptive);
+    assert_eq!(played.control.proved(), Some(64));
 }
 
 #[test]
@@ -354,6 +390,7 @@ fn levels_before_a_disk(waiting: f64) -> Vec<usize> {
             running,
             starved: false,
             round_trip: Duration::from_millis(10),
+            lately: None,
             held_up,
         });
         running
@@ -379,6 +416,7 @@ fn an_end_without_work_teaches_nothing() {
             running: 4,
             starved: true,
             round_trip: Duration::from_millis(10),
+            lately: None,
             held_up: Duration::ZERO,
         });
     }

@@ -134,6 +134,7 @@ impl Run<'_> {
                 running: plan.running(),
                 starved: starved || self.pause.is_some() || wanted < self.control.wanted(),
                 round_trip: plan.round_trip(),
+                lately: plan.lately(),
                 held_up: self.shared.held_up(),
             };
             (idle, measure)
