@@ -309,7 +309,7 @@ fn memory() -> PathBuf {
     }
 }
 
-/// Replaces the table of the page.
+/// Puts the table into the page, in the place of the one that the same command wrote before.
 fn record(table: &str, took: Duration) -> Result<()> {
     let page = root().join("docs/crash-proof.md");
     let text = fs_err::read_to_string(&page)?;
@@ -319,18 +319,65 @@ fn record(table: &str, took: Duration) -> Result<()> {
     let date = Command::new("date").arg("+%Y-%m-%d").output()?.stdout;
     let date = String::from_utf8_lossy(&date);
     let words: Vec<_> = std::env::args().skip(1).collect();
+    let title = format!("{SECTION}{}`", words.join(" "));
     let section = format!(
-        "{OPEN}\n`cargo xtask {}` on {}, {} cores, {:.0} min\n\n{table}",
-        words.join(" "),
+        "{title} on {}, {} cores, {:.0} min\n\n{table}",
         date.trim(),
         std::thread::available_parallelism().map_or(1, usize::from),
         took.as_secs_f64() / 60.0,
     );
-    fs_err::write(&page, format!("{}{section}{}", &text[..from], &text[to..]))?;
+    let recorded = replaced(&text[from + OPEN.len()..to], &title, &section);
+    fs_err::write(
+        &page,
+        format!("{}{OPEN}\n{recorded}\n{}", &text[..from], &text[to..]),
+    )?;
     Ok(())
+}
+
+/// The sections with `section` in the place of the one that begins with `title`, or else after all others.
+fn replaced(sections: &str, title: &str, section: &str) -> String {
+    let mut kept: Vec<_> = sections
+        .split(SECTION)
+        .skip(1)
+        .map(|rest| format!("{SECTION}{}", rest.trim_end()))
+        .collect();
+    let section = section.trim_end().to_owned();
+    match kept.iter_mut().find(|kept| kept.starts_with(title)) {
+        Some(old) => *old = section,
+        None => kept.push(section),
+    }
+    kept.join("\n\n")
 }
 
 /// Set for the process that has a mount namespace of its own.
 const INSIDE: &str = "CIVITAI_CRASH_INSIDE";
 const OPEN: &str = "<!-- crash -->";
 const CLOSE: &str = "<!-- end crash -->";
+/// What the section of a command begins with.
+const SECTION: &str = "`cargo xtask ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_replaces_its_own_table_and_no_other() {
+        let page = "\n`cargo xtask crash` on a day\n\n| 1 |\n\n`cargo xtask crash --only keys` on a day\n\n| 2 |\n";
+        let again = replaced(
+            page,
+            "`cargo xtask crash`",
+            "`cargo xtask crash` today\n\n| 3 |\n",
+        );
+        let both = "`cargo xtask crash` today\n\n| 3 |\n\n`cargo xtask crash --only keys` on a day\n\n| 2 |";
+        assert_eq!(again, both);
+        let more = replaced(
+            &again,
+            "`cargo xtask crash --only power`",
+            "`cargo xtask crash --only power` x",
+        );
+        assert_eq!(
+            more,
+            format!("{both}\n\n`cargo xtask crash --only power` x")
+        );
+    }
+}
