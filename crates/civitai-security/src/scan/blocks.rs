@@ -30,19 +30,29 @@ impl<S> Blocks<S> {
             .and_then(|skipped| self.block.get(skipped..))
             .unwrap_or_default()
     }
+
+    /// How much to read at the position: much where the last block ended, else no more than what most jumps are for.
+    fn ahead(&self) -> usize {
+        if self.start + self.block.len() as u64 == self.position {
+            BLOCK_BYTES
+        } else {
+            JUMP_BYTES
+        }
+    }
 }
 
 impl<S: Read + Seek> Read for Blocks<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.known().is_empty() {
             self.source.seek(SeekFrom::Start(self.position))?;
-            if buffer.len() >= BLOCK_BYTES {
+            let bytes = self.ahead();
+            if buffer.len() >= bytes {
                 let count = self.source.read(buffer)?;
                 self.position += count as u64;
                 return Ok(count);
             }
             self.start = self.position;
-            self.block.resize(BLOCK_BYTES, 0);
+            self.block.resize(bytes, 0);
             let count = self.source.read(&mut self.block);
             self.block.truncate(*count.as_ref().unwrap_or(&0));
             count?;
@@ -69,6 +79,9 @@ impl<S: Seek> Seek for Blocks<S> {
 
 /// Some dozens of records of an archive's directory, or its small members.
 const BLOCK_BYTES: usize = 16 << 10;
+/// The header of a member and the first of its data. The members of a checkpoint are far apart, and reading more of each
+/// would be most of the work.
+const JUMP_BYTES: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -39,6 +39,12 @@ impl Budget {
         self.check_time()
     }
 
+    /// As [`spend_member`](Self::spend_member), for one that is not looked into.
+    pub(super) fn spend_skipped_member(&mut self) -> Result<(), Stop> {
+        spend(&mut self.members, 1, &rule::LIMIT_MEMBERS)?;
+        self.step()
+    }
+
     /// For whoever works without the scan at hand.
     pub(super) fn clock(&self) -> Clock {
         self.clock

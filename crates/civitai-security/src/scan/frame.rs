@@ -125,7 +125,7 @@ impl<'l> Scan<'l> {
         input: &mut Input<'_>,
     ) -> Result<(), Stop> {
         if role == Role::Numbers {
-            let counted = self.budget.spend_member();
+            let counted = self.budget.spend_skipped_member();
             return counted.or_else(|stop| self.stopped(stop));
         }
         self.enter(name, |scan| {

@@ -1,4 +1,4 @@
-//! Vectors of the RFCs, and those of Wycheproof where `CIVITAI_CORPUS` has them: each must come out as it says, or be
+//! Vectors of the RFCs and of NIST, and those of Wycheproof where `CIVITAI_CORPUS` has them: each must come out as it says, or be
 //! refused for a parameter that is not taken, and the refusals are counted by reason.
 
 use std::collections::BTreeMap;
@@ -45,17 +45,33 @@ fn rfc_4231_hmac() {
     let cases = [
         (
             "0b".repeat(20),
-            "4869205468657265",
+            "4869205468657265".to_owned(),
             "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
         ),
         (
             "4a656665".to_owned(),
-            "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+            "7768617420646f2079612077616e7420666f72206e6f7468696e673f".to_owned(),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+        ),
+        (
+            "aa".repeat(20),
+            "dd".repeat(50),
+            "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe",
+        ),
+        (
+            "0102030405060708090a0b0c0d0e0f10111213141516171819".to_owned(),
+            "cd".repeat(50),
+            "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b",
+        ),
+        // A key longer than a block is hashed first.
+        (
+            "aa".repeat(131),
+            "54657374205573696e67204c6172676572205468616e20426c6f636b2d53697a65204b6579202d2048617368204b6579204669727374".to_owned(),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
         ),
     ];
     for (key, message, expected) in cases {
-        let tag = hmac_sha256(&hmac_key(&hex(&key)), &[&hex(message)]);
+        let tag = hmac_sha256(&hmac_key(&hex(&key)), &[&hex(&message)]);
         assert_eq!(tag.as_slice(), hex(expected));
     }
 }
@@ -87,6 +103,36 @@ fn gcm_specification_and_rfc_8439() {
         .and_then(|aead| aead.seal(&nonce, &hex("50515253c0c1c2c3c4c5c6c7"), &mut bytes))
         .expect("it encrypts");
     assert_eq!(tag.as_slice(), hex("1ae10b594f09e26a7e902ecbd0600691"));
+}
+
+#[test]
+fn nist_gcm() {
+    let mut counts = [0; 2];
+    for vector in include_str!("gcm.rsp").split("\n\n").skip(1) {
+        let field = |name: &str| {
+            let lines = vector.lines().filter_map(|line| line.split_once(" ="));
+            let value = lines
+                .filter(|(found, _)| *found == name)
+                .map(|(_, value)| value);
+            value.map(str::trim).map(hex).next()
+        };
+        let always = |name| field(name).unwrap_or_else(|| panic!("no {name} in {vector}"));
+        let aead = Aead::gcm(&always("Key")).expect("it is a length of AES");
+        let (nonce, data, tag) = (always("IV"), always("AAD"), always("Tag"));
+        let mut bytes = always("CT");
+        let opened = aead.open(&nonce, &data, &mut bytes, &tag);
+        let Some(plain) = field("PT") else {
+            assert!(matches!(opened, Err(CryptError::Refused)), "{vector}");
+            counts[1] += 1;
+            continue;
+        };
+        opened.expect("the tag is right");
+        assert_eq!(bytes, plain, "{vector}");
+        let again = aead.seal(&nonce, &data, &mut bytes).expect("it encrypts");
+        assert_eq!((bytes, again.to_vec()), (always("CT"), tag), "{vector}");
+        counts[0] += 1;
+    }
+    assert_eq!(counts, [24, 6]);
 }
 
 #[test]

@@ -139,6 +139,8 @@ const MOST: Cost = Cost {
 
 #[cfg(test)]
 mod tests {
+    use argon2::{AssociatedData, ParamsBuilder};
+
     use super::*;
 
     const CHEAP: Cost = Cost {
@@ -208,8 +210,27 @@ mod tests {
         assert!(Cost::default().is_bearable());
     }
 
-    /// The vector of RFC 9106, 5.3, needs secret and associated data, which we do not use; this one is of the
-    /// reference program: `echo -n password | argon2 somesalt -id -t 2 -k 65536 -p 1 -l 32 -r`.
+    /// RFC 9106, 5.3: with a secret and associated data, which are not used otherwise.
+    #[test]
+    fn the_derivation_is_that_of_rfc_9106() {
+        let params = ParamsBuilder::new()
+            .m_cost(32)
+            .t_cost(3)
+            .p_cost(4)
+            .data(AssociatedData::new(&[4; 12]).expect("it is short"))
+            .build()
+            .expect("the parameters are allowed");
+        let mut out = [0; 32];
+        Argon2::new_with_secret(&[3; 8], Algorithm::Argon2id, Version::V0x13, params)
+            .and_then(|argon2| argon2.hash_password_into(&[1; 32], &[2; 16], &mut out))
+            .expect("it derives");
+        assert_eq!(
+            hex::text(&out),
+            "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659"
+        );
+    }
+
+    /// Of the reference program: `echo -n password | argon2 somesalt -id -t 2 -k 65536 -p 1 -l 32 -r`.
     #[test]
     fn the_derivation_is_argon2id() {
         let params = Params::new(65536, 2, 1, Some(32)).expect("the parameters are allowed");

@@ -130,7 +130,7 @@ impl Archive {
         self.directories.push((directory.span(), number));
         for central in directory.records {
             let at = directory.place.base.saturating_add(central.header);
-            scan.budget().check_time()?;
+            scan.budget().step()?;
             let local = Local::read(input, at)?;
             let mut has_descriptor = true;
             let mut end = at;
