@@ -19,6 +19,7 @@ mod report;
 mod resume;
 mod scan;
 mod scenario;
+mod seal;
 mod section;
 mod spread;
 mod start;
@@ -92,7 +93,7 @@ fn measure(args: &Args) -> Result<()> {
         .copied()
         .collect();
     let bench = Bench::prepare(
-        &binary,
+        (root.as_path(), binary.as_path()),
         &sections,
         args.rounds.into(),
         args.peers.as_deref(),

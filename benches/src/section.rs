@@ -13,7 +13,7 @@ use crate::peers::{self, JOBS, Job};
 use crate::report::Outcome;
 use crate::scenario::{self, Scenario};
 use crate::workshop::Workshop;
-use crate::{hash, library, list, resume, scan, start, wan};
+use crate::{hash, library, list, resume, scan, seal, start, wan};
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -26,6 +26,8 @@ pub(crate) enum Section {
     Library,
     /// Judging models, beside another scanner
     Scan,
+    /// Encrypting and decrypting at each level
+    Seal,
     /// One file of 2 GiB over HTTP
     S1,
     /// One file of 512 MiB over TLS
@@ -55,6 +57,7 @@ pub(crate) enum Section {
 /// Everything that is made once for a run of the benchmark.
 #[derive(Debug)]
 pub(crate) struct Bench<'a> {
+    root: &'a Path,
     binary: &'a Path,
     workshop: Option<Workshop>,
     chosen: Chosen<'a>,
@@ -81,6 +84,7 @@ impl Section {
             (Self::List, None) => "listing 10,000 models",
             (Self::Library, None) => "a library of 20,000 files",
             (Self::Scan, None) => "judging models without running them",
+            (Self::Seal, None) => "encryption at rest",
             (_, None) => "the least that a command costs",
         }
     }
@@ -92,7 +96,7 @@ impl Section {
 
     fn scenario(self) -> Option<Scenario> {
         match self {
-            Self::Start | Self::List | Self::Library | Self::Scan => None,
+            Self::Start | Self::List | Self::Library | Self::Scan | Self::Seal => None,
             Self::S1 => Some(scenario::S1),
             Self::S1t => Some(scenario::S1T),
             Self::S2 => Some(scenario::S2),
@@ -112,7 +116,7 @@ impl Section {
 impl<'a> Bench<'a> {
     /// Finds room for everything that `sections` need.
     pub(crate) fn prepare(
-        binary: &'a Path,
+        (root, binary): (&'a Path, &'a Path),
         sections: &[Section],
         rounds: usize,
         peers: Option<&'a [String]>,
@@ -130,9 +134,10 @@ impl<'a> Bench<'a> {
             .collect();
         let workshop = match room(&scenarios) {
             0 => None,
-            room => Some(Workshop::open(room)?),
+            bytes => Some(Workshop::open(bytes)?),
         };
         Ok(Self {
+            root,
             binary,
             workshop,
             chosen: Chosen(peers),
@@ -147,6 +152,7 @@ impl<'a> Bench<'a> {
             _ if section == Section::List => list::run(self.binary),
             _ if section == Section::Library => library::run(self.binary),
             _ if section == Section::Scan => scan::run(self.binary, self.rounds),
+            _ if section == Section::Seal => seal::run(self.root, self.binary),
             _ => start::run(self.binary),
         }
     }

@@ -6,6 +6,7 @@
 //! three. Ends with 1 when a level stays below 0.7 of it.
 
 use std::error::Error;
+use std::fmt;
 use std::io::{self, Cursor, Write};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -27,11 +28,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         private: vec![pair],
     };
     let plain = vec![0x5a; BYTES];
-    println!("{BYTES} bytes, best of {ROUNDS}; GB/s and the part of the yardstick");
     println!(
-        "{:<10} {:>10} {:>6} {:>6} {:>6} {:>6}",
-        "level", "yardstick", "seal", "", "open", ""
+        "One core, {} MB from memory to memory, the best of {ROUNDS}, in GB/s; openssl: {yardsticks}\n",
+        BYTES / 1_000_000
     );
+    println!("| level | yardstick | encrypt | of it | decrypt | of it |");
+    println!("|---|---|---|---|---|---|");
     let mut is_slow = false;
     for level in Level::ALL {
         let recipients = match level {
@@ -61,7 +63,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         })?;
         let yardstick = yardsticks.of(level);
         println!(
-            "{level:<10} {yardstick:>10.2} {seal:>6.2} {:>6.2} {open:>6.2} {:>6.2}",
+            "| {level} | {yardstick:.2} | {seal:.2} | {:.2} | {open:.2} | {:.2} |",
             seal / yardstick,
             open / yardstick
         );
@@ -95,6 +97,16 @@ impl Yardsticks {
             Level::High => series(&[self.ctr, self.hmac]),
             Level::Maximum => series(&[self.gcm256, self.ctr, self.hmac]),
         }
+    }
+}
+
+impl fmt::Display for Yardsticks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "AES-128-GCM {:.2}, AES-256-GCM {:.2}, AES-256-CTR {:.2}, HMAC-SHA-256 {:.2}",
+            self.gcm128, self.gcm256, self.ctr, self.hmac
+        )
     }
 }
 

@@ -69,6 +69,15 @@ pub(in crate::crash) const DEEDS: &[Deed] = &[
         ..Deed::new("`get` of three models with sidecars", &[], GET)
     },
     Deed {
+        // A plain file under a final name would be neither as before nor as after.
+        proof: everything_is_there,
+        ..Deed::new(
+            "`get --encrypt` of three models with sidecars",
+            &[&["keys", "create", "machine"]],
+            &["get", "1", "2", "3", "--encrypt", "basic"],
+        )
+    },
+    Deed {
         proof: everything_is_there,
         ..Deed::new(
             "the first `library scan`, which makes the catalogue",

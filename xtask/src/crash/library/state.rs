@@ -1,9 +1,12 @@
 //! What is in a home.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::Result;
+use civitai_security::crypt::store::Store;
+use civitai_security::crypt::{Reader, peek};
 
 /// What is in a home.
 #[derive(Debug, Default)]
@@ -29,11 +32,15 @@ impl State {
             };
             let is_hidden = inner.split('/').any(|part| part.starts_with('.'));
             let is_draft = UNFINISHED.iter().any(|suffix| inner.ends_with(suffix));
-            if !is_hidden && !is_draft {
-                state
-                    .files
-                    .insert(inner.to_owned(), without_counts(inner, bytes));
+            if is_hidden || is_draft {
+                continue;
             }
+            let bytes = if inner.ends_with(ENCRYPTED) {
+                decrypted(home, bytes)
+            } else {
+                without_counts(inner, bytes)
+            };
+            state.files.insert(inner.to_owned(), bytes);
         }
         Ok(state)
     }
@@ -104,6 +111,19 @@ fn without_counts(path: &str, bytes: &[u8]) -> Vec<u8> {
     kept
 }
 
+/// What is in an encrypted file, whose own bytes are others each time; its bytes and why, where it does not open.
+fn decrypted(home: &Path, bytes: &[u8]) -> Vec<u8> {
+    let open = || -> Result<Vec<u8>> {
+        let mut container = Cursor::new(bytes);
+        let slots = peek(&mut container)?.slots;
+        let keys = Store::open(&home.join("data/keys"))?.unlock(&slots, &mut |_| None)?;
+        let mut content = Vec::new();
+        Reader::open(container, &keys)?.extract(&mut content)?;
+        Ok(content)
+    };
+    open().unwrap_or_else(|error| [format!("{error:#}: ").as_bytes(), bytes].concat())
+}
+
 fn gather(folder: &Path, home: &Path, into: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
     for entry in fs_err::read_dir(folder)? {
         let path = entry?.path();
@@ -119,6 +139,7 @@ fn gather(folder: &Path, home: &Path, into: &mut BTreeMap<String, Vec<u8>>) -> R
 
 pub(super) const PROJECT: &str = "project";
 const SIDECAR: &str = ".civitai.info";
+const ENCRYPTED: &str = ".cke";
 const COUNT: &[u8] = b"\"downloadCount\": ";
 /// What a name ends in while the file is not finished.
 const UNFINISHED: [&str; 3] = [".part", ".part.json", ".new"];
