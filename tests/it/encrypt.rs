@@ -78,6 +78,17 @@ fn the_level_is_standard_and_nothing_is_overwritten() {
     run(&user, &["decrypt", "model.bin.cke"], 2);
     assert_eq!(bytes(&user, "model.bin"), b"something else");
     run(&user, &["encrypt", "missing.bin"], 2);
+    for (lang, told) in [("en", "does not exist"), ("ja", "存在しません")] {
+        for words in [
+            &["encrypt", "missing.bin", PASS[0], PASS[1]][..],
+            &["decrypt", "missing.bin.cke", PASS[0], PASS[1]],
+            &["hash", "missing.bin"],
+            &["identify", "missing.bin"],
+        ] {
+            let ran = user.run(&[words, &["--lang", lang]].concat()).exits(2);
+            assert!(ran.stderr.contains(told), "{ran:#?}");
+        }
+    }
     run(
         &user,
         &["encrypt", "missing.bin", "model.bin", "--to", "."],
@@ -335,14 +346,23 @@ fn every_refusal_is_one_line_in_either_language() {
     damaged[70_000] ^= 1;
     let mut header = good.clone();
     header[20] ^= 1;
-    let half = somebody();
-    let cases: [(&User, &[u8], i32); 6] = [
+    let mut level = good.clone();
+    level[4..6].fill(2);
+    // One custodian without the other.
+    let half = User::new();
+    half.write("pass", "correct horse battery\n");
+    let words = ["keys", "backup", "master", PASS[0], PASS[1]];
+    half.write("words", user.run(&words).exits(0).stdout);
+    half.run(&["keys", "restore", "words", PASS[0], PASS[1]])
+        .exits(0);
+    let cases: [(&User, &[u8], i32); 7] = [
         (&other, &good, 7),
         (&keyless, &good, 3),
-        (&half, &good, 7),
+        (&half, &good, 3),
         (&user, &later, 2),
         (&user, &damaged, 7),
         (&user, &header, 7),
+        (&user, &level, 7),
     ];
     for (at, content, code) in cases {
         at.write("pass", "correct horse battery\n");
@@ -357,9 +377,16 @@ fn every_refusal_is_one_line_in_either_language() {
             assert!(!first.is_empty(), "{ran:#?}");
             // At most a hint follows.
             assert!(lines.count() <= 1, "{ran:#?}");
+            assert!(lang == "en" || !is_english(&first), "{first}");
             assert!(ran.stdout.is_empty() && !at.path("file").exists());
             told.push(first);
         }
         assert_ne!(told[0], told[1]);
     }
+}
+
+/// Whether a sentence has no more of another language than its headline.
+fn is_english(sentence: &str) -> bool {
+    let told = sentence.rsplit(": ").next().unwrap_or(sentence);
+    told.is_ascii()
 }

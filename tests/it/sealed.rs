@@ -1,5 +1,6 @@
 //! Somebody keeps models encrypted, and works with them as with any others.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -206,6 +207,33 @@ fn without_keys_nothing_is_fetched() {
     }
     assert_eq!(site.sim.log().summary().storage_bytes, 0);
     assert!(!user.path(MODELS).exists());
+}
+
+#[test]
+fn what_is_not_taken_is_kept_as_it_came_for_its_owner_alone() {
+    let site = Site::start();
+    let user = somebody(&site);
+    let words = ["get", "1020", "--to", "out", "--encrypt", "basic"];
+    assert_eq!(
+        run(&user, &words).exits(7).line("file")["status"],
+        "quarantined"
+    );
+    let listed = user.run(&["quarantine", "list", "--json"]).exits(0);
+    let kept = listed.line("quarantined");
+    let path = Path::new(kept["path"].as_str().expect("a path"));
+    assert_eq!(sha256(path), kept["sha256"].as_str().expect("a digest"));
+    let mode = fs_err::metadata(path)
+        .expect("it is there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // Whoever lets it out knows what it is.
+    let id = kept["id"].to_string();
+    let freed = user.run(&["quarantine", "release", &id, "--json"]).exits(0);
+    let path = freed.line("released")["path"].as_str().map(PathBuf::from);
+    let path = path.expect("a path");
+    assert_eq!(sha256(&path), kept["sha256"].as_str().expect("a digest"));
+    assert_eq!(path.extension().expect("it has one"), "safetensors");
 }
 
 #[test]

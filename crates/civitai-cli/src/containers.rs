@@ -23,7 +23,7 @@ use crate::exit::Kind;
 use crate::failure::{Failure, io_kind};
 use crate::passphrase::Passphrases;
 use crate::session::Session;
-use crate::text::{self, Hint, Lang};
+use crate::text::{self, Hint, Lang, Message, Sealed};
 use crate::vault;
 
 /// The keys of this machine, as they are needed. Its methods block.
@@ -264,7 +264,10 @@ pub(crate) fn failure(error: &FileError) -> Failure {
         FileError::Io(source) => return Failure::usage_io(source),
         _ => Kind::Internal,
     };
-    let failure = Failure::library(kind, error);
+    let failure = match sealed(error) {
+        Some(sealed) => Failure::new(kind, Message::Sealed(sealed)),
+        None => Failure::library(kind, error),
+    };
     match kind {
         Kind::Integrity if matches!(error, FileError::Age { .. }) => {
             failure.with_hint(Hint::Keys(text::Keys::WrongIdentityOrDamage))
@@ -272,6 +275,21 @@ pub(crate) fn failure(error: &FileError) -> Failure {
         Kind::NoAccess => failure.with_hint(Hint::Keys(text::Keys::HowToMake)),
         Kind::Integrity => failure.with_hint(Hint::Keys(text::Keys::WrongKeyOrDamage)),
         _ => failure,
+    }
+}
+
+/// What there are words for in both languages.
+fn sealed(error: &FileError) -> Option<Sealed> {
+    let FileError::Crypt { path, source } = error else {
+        return None;
+    };
+    let path = path.clone();
+    match *source {
+        CryptError::FutureVersion { version } => Some(Sealed::Later { path, version }),
+        CryptError::NoKey { kind } => Some(Sealed::KeyMissing { kind }),
+        CryptError::NotContainer => Some(Sealed::NoContainer { path }),
+        CryptError::Refused => Some(Sealed::RefusedFile { path }),
+        _ => None,
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::path::Path;
 
 use civitai_api::UnknownName;
 use civitai_security::redact_causes;
 use serde_json::{Map, Value, json};
 
 use crate::exit::{Exit, Kind};
-use crate::text::{Hint, Lang, Message};
+use crate::text::{Guard, Hint, Lang, Message};
 
 /// Why a verb, or one of its items, did not do what was asked.
 #[derive(Clone, Debug)]
@@ -72,6 +73,17 @@ impl Failure {
                 Self::library(Kind::Usage, error)
             }
             _ => Self::io(error),
+        }
+    }
+
+    /// The same where the path that was named is at hand.
+    pub(crate) fn named(path: &Path, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => {
+                let path = path.to_owned();
+                Self::usage(Message::Guard(Guard::NoFile { path }))
+            }
+            _ => Self::usage_io(error),
         }
     }
 

@@ -12,6 +12,7 @@ mod library;
 mod measure;
 mod place;
 mod project;
+mod sealed;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +35,7 @@ pub(crate) use library::Library;
 pub(crate) use measure::{Heading, Measure, Verdict, ratio, seconds};
 pub(crate) use place::Place;
 pub(crate) use project::Project;
+pub(crate) use sealed::Sealed;
 
 /// A language messages exist in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -279,6 +281,8 @@ pub(crate) enum Message {
     SameFile {
         link: String,
     },
+    /// About what is encrypted and does not open.
+    Sealed(Sealed),
     SecretFileIsOpen {
         path: PathBuf,
     },

@@ -236,6 +236,7 @@ impl Opener {
     }
 
     fn open(&self, path: &Path) -> Result<Opened<'_>, Failure> {
+        fs_err::metadata(path).map_err(|error| Failure::named(path, &error))?;
         Ok(if is_encrypted(path) {
             Opened::Container(self.containers.keys_for(path)?)
         } else if is_age_file(path) {

@@ -43,7 +43,7 @@ pub(crate) async fn run(args: HashArgs, session: &Session) -> Outcome {
         };
         let paths: Vec<_> = plain.iter().map(|(_, path)| path).collect();
         hash_files(&paths, DigestSet::ALL, &go_on, |place, result| {
-            let result = result.map_err(|error| Failure::usage_io(&error));
+            let result = result.map_err(|error| Failure::named(paths[place], &error));
             // Nobody listens once a result could not be printed.
             let _ = results.send((plain[place].0, result));
         });

@@ -103,7 +103,7 @@ fn from_dump(path: &Path, learned: &Learned) -> Result<Identity, Failure> {
             .read_to_end(&mut text)
             .map_err(|error| Failure::io(&error))?;
     } else {
-        let file = fs_err::File::open(path).map_err(|error| Failure::usage_io(&error))?;
+        let file = fs_err::File::open(path).map_err(|error| Failure::named(path, &error))?;
         file.take(most)
             .read_to_end(&mut text)
             .map_err(|error| Failure::usage_io(&error))?;
@@ -128,7 +128,7 @@ fn starts_as_json(text: &[u8]) -> bool {
 
 fn refused(error: &Error) -> Failure {
     match error {
-        Error::Io { source, .. } => Failure::usage_io(source),
+        Error::Io { path, source } => Failure::named(path, source),
         _ => Failure::library(Kind::Unsupported, error),
     }
 }

@@ -41,22 +41,31 @@ pub(crate) async fn run(action: KeysAction, session: &Session) -> Outcome {
 
 /// An error of the key store in the user's terms.
 pub(crate) fn failure(error: &StoreError) -> Failure {
-    use text::Keys;
+    use text::{Keys, Sealed};
     let hint = |failure: Failure, hint: Keys| failure.with_hint(Hint::Keys(hint));
     let of = |kind| Failure::library(kind, error);
+    let says = |kind, sealed| Failure::new(kind, Message::Sealed(sealed));
     match error {
         StoreError::Busy { .. } => of(Kind::Locked),
-        StoreError::Damaged { .. } | StoreError::Refused => {
-            hint(of(Kind::Integrity), Keys::RestoreKey)
-        }
+        StoreError::Damaged { .. } => hint(of(Kind::Integrity), Keys::RestoreKey),
+        StoreError::Refused => hint(says(Kind::Integrity, Sealed::Refused), Keys::RestoreKey),
         StoreError::Exists { .. } => hint(of(Kind::Usage), Keys::UseRotate),
         StoreError::FutureVersion { .. } => of(Kind::Unsupported),
         StoreError::Io(error) => Failure::library(io_kind(error), error),
-        StoreError::NoKey { .. } => hint(of(Kind::NoAccess), Keys::HowToMake),
-        StoreError::NoPassphrase { .. } => hint(of(Kind::NoAccess), Keys::GivePassphrase),
+        StoreError::NoKey { kind } => {
+            let missing = says(Kind::NoAccess, Sealed::KeyMissing { kind: *kind });
+            hint(missing, Keys::HowToMake)
+        }
+        StoreError::NoPassphrase { id } => {
+            let missing = says(Kind::NoAccess, Sealed::PassphraseMissing { id: *id });
+            hint(missing, Keys::GivePassphrase)
+        }
         StoreError::NotOurs { .. } => hint(of(Kind::Policy), Keys::RemoveLink),
         StoreError::Unfinished { .. } => hint(of(Kind::Usage), Keys::FinishRotation),
-        StoreError::Unknown { .. } => hint(of(Kind::NotFound), Keys::SeeList),
+        StoreError::Unknown { id } => {
+            let unknown = says(Kind::NotFound, Sealed::KeyUnknown { id: id.clone() });
+            hint(unknown, Keys::SeeList)
+        }
         StoreError::Ambiguous { .. }
         | StoreError::BadPem(_)
         | StoreError::BadPhrase(_)

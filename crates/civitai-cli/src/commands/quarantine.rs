@@ -174,8 +174,9 @@ fn failure(error: &Error) -> Failure {
         Error::Catalogue(error) => library::failure(error),
         Error::Io(error) => Failure::io(error),
         Error::Occupied { .. } => Failure::library(Kind::Io, error).with_hint(Hint::MoveAway),
-        Error::Unknown { .. } => {
-            Failure::library(Kind::NotFound, error).with_hint(Hint::Guard(Guard::ListKept))
+        Error::Unknown { id } => {
+            let unknown = Message::Guard(Guard::NotKept { id: *id });
+            Failure::new(Kind::NotFound, unknown).with_hint(Hint::Guard(Guard::ListKept))
         }
         other => Failure::library(Kind::Internal, other),
     }

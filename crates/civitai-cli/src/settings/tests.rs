@@ -238,3 +238,33 @@ fn an_edit_keeps_comments_and_spelling() {
         "# mine\nbase_url = \"https://b.example\" # why\nlayout = \"flat\"\n"
     );
 }
+
+#[cfg(feature = "keyring")]
+#[test]
+fn where_there_is_a_keyring_no_file_holds_the_token() {
+    use token::{Source, Stored};
+    let case = Case::new();
+    let settings = case.read(&[]).unwrap();
+    let kept = || token::find(&settings).unwrap();
+    let token = civitai_security::Secret::new("canary".to_owned());
+    keyring_core::set_default_store(keyring_core::mock::Store::new().unwrap());
+    assert_eq!(token::store(&settings, &token).unwrap(), Stored::Keyring);
+    assert!(!settings.data_dir.join("tokens").exists());
+    let found = kept().expect("it was stored");
+    assert_eq!(found.source, Source::Keyring);
+    assert_eq!(found.token.expose(), "canary");
+    // That of one site is not that of another.
+    let elsewhere = case
+        .read(&["--base-url", "https://elsewhere.example"])
+        .unwrap();
+    assert!(token::find(&elsewhere).unwrap().is_none());
+    assert!(token::forget(&settings).unwrap());
+    assert!(kept().is_none());
+    keyring_core::unset_default_store();
+    let stored = token::store(&settings, &token).unwrap();
+    assert!(matches!(stored, Stored::File(_)), "{stored:?}");
+    assert!(matches!(
+        kept().expect("it was stored").source,
+        Source::Stored(_)
+    ));
+}

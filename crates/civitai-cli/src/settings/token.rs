@@ -259,19 +259,30 @@ pub(crate) mod keyring {
         entry(name).is_some_and(|entry| entry.delete_credential().is_ok())
     }
 
+    /// Tests have the keyring that they install, in memory, and else none.
+    #[cfg(test)]
+    fn entry(name: &str) -> Option<Entry> {
+        let inner = keyring_core::Entry::new(SERVICE, name).ok()?;
+        Some(Entry { inner })
+    }
+
+    #[cfg(not(test))]
     fn entry(name: &str) -> Option<Entry> {
         if cfg!(target_os = "linux") && !has_session_bus() {
             return None;
         }
-        Entry::new("civitai-dl", name).ok()
+        Entry::new(SERVICE, name).ok()
     }
 
     /// Asking D-Bus where there is none costs seconds on some systems; a look at the socket costs nothing.
+    #[cfg(not(test))]
     fn has_session_bus() -> bool {
         std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some()
             || std::env::var_os("XDG_RUNTIME_DIR")
                 .is_some_and(|dir| std::path::Path::new(&dir).join("bus").exists())
     }
+
+    const SERVICE: &str = "civitai-dl";
 }
 
 #[cfg(not(feature = "keyring"))]

@@ -168,8 +168,11 @@ pub(super) fn say(message: &Message) -> String {
                 bytes.map_or("size unknown".to_owned(), size)
             )
         }
-        Message::Quarantined { path } => format!("the bytes are kept in {}", path.display()),
+        Message::Quarantined { path } => {
+            format!("the bytes are kept as they came in {}", path.display())
+        }
         Message::SameFile { link } => format!("{link} is a file this run has already"),
+        Message::Sealed(sealed) => sealed.say(Lang::En),
         Message::SecretFileIsOpen { path } => {
             format!(
                 "{} can be read by others; run: chmod 600 {0}",

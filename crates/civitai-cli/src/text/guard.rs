@@ -45,6 +45,10 @@ pub(crate) enum Guard {
     /// What nobody explained.
     NoReason,
     NothingKept,
+    /// Nothing in quarantine has this number.
+    NotKept {
+        id: u64,
+    },
     /// How many files were called what.
     Scanned {
         verdicts: Vec<(Verdict, usize)>,
@@ -136,6 +140,7 @@ impl Guard {
             Self::NoFile { path } => format!("{} does not exist", path.display()),
             Self::NoReason => "no reason was written down".to_owned(),
             Self::NothingKept => "nothing is in quarantine".to_owned(),
+            Self::NotKept { id } => format!("nothing in quarantine has the number {id}"),
             Self::Scanned { verdicts, failed } => {
                 format!(
                     "{} scanned: {}",
@@ -198,6 +203,7 @@ impl Guard {
             Self::NoFile { path } => format!("{} は存在しません", path.display()),
             Self::NoReason => "理由の記録がありません".to_owned(),
             Self::NothingKept => "隔離されたファイルはありません".to_owned(),
+            Self::NotKept { id } => format!("番号 {id} の隔離ファイルはありません"),
             Self::Scanned { verdicts, failed } => {
                 format!(
                     "{} 個のファイルを検査しました: {}",

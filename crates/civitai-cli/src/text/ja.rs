@@ -129,8 +129,9 @@ pub(super) fn say(message: &Message) -> String {
             };
             format!("{action}: {} ({})", path.display(), bytes.map_or("サイズ不明".to_owned(), size))
         }
-        Message::Quarantined { path } => format!("ファイルを {} に隔離しました", path.display()),
+        Message::Quarantined { path } => format!("受信したままのファイルを {} に隔離しました", path.display()),
         Message::SameFile { link } => format!("{link} は今回すでに取得するファイルと同じです"),
+        Message::Sealed(sealed) => sealed.say(Lang::Ja),
         Message::SecretFileIsOpen { path } => {
             format!(
                 "{} は他のユーザーから読めます。chmod 600 {0} を実行してください",

@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 
 use civitai_download::quarantine;
 
-use crate::exit::Kind;
 use crate::failure::Failure;
-use crate::text::{Guard, Message};
 
 /// What a walk has found.
 #[derive(Debug, Default)]
@@ -27,11 +25,7 @@ pub(super) fn walk(paths: &[PathBuf], here: &Path) -> Found {
         match fs_err::metadata(here.join(path)) {
             Ok(there) if there.is_dir() => found.folder(path, here),
             Ok(there) => found.file(path.clone(), there.len()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let said = Message::Guard(Guard::NoFile { path: path.clone() });
-                found.items.push(Err(Failure::new(Kind::Usage, said)));
-            }
-            Err(error) => found.items.push(Err(Failure::io(&error))),
+            Err(error) => found.items.push(Err(Failure::named(path, &error))),
         }
     }
     found
