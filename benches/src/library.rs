@@ -53,7 +53,7 @@ const LOOKS: [Look; 5] = [
         words: &["library", "list"],
         runs: 20,
         is_first: false,
-        target: "",
+        target: "< 100",
     },
     Look {
         name: "verify, quick",

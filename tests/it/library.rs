@@ -135,6 +135,10 @@ fn what_the_library_has_not_is_named_with_what_to_do() {
         let ran = user.run(words).exits(4);
         assert!(ran.stderr.contains(hint), "{words:?}: {}", ran.stderr);
     }
+    for verb in ["import", "restore"] {
+        let ran = user.run(&["library", verb, "nothing.db"]).exits(2);
+        assert!(ran.stderr.contains("nothing.db"), "{}", ran.stderr);
+    }
     let there: PathBuf = user.path(MODEL);
     assert!(there.is_file());
 }

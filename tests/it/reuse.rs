@@ -188,6 +188,18 @@ fn a_bare_diffusion_model_goes_where_its_header_says_it_belongs() {
     ]);
     let site = site_with("flux.safetensors", "Checkpoint", "Flux.1 D", &bare);
     let user = User::of(&site);
+    // A dry run asks for no header, and names both places.
+    let plan = user.run(&["get", "1", "--dry-run", "--json"]).exits(0);
+    let places = ["path", "otherPath"].map(|field| plan.line("planned")[field].clone());
+    let mut folders = places.map(|place| {
+        let place = Path::new(place.as_str().unwrap()).to_owned();
+        let folder = place.parent().unwrap().file_name().unwrap().to_owned();
+        folder.into_string().unwrap()
+    });
+    folders.sort();
+    assert_eq!(folders, ["checkpoints", "diffusion_models"]);
+    let said = user.run(&["get", "1", "--dry-run"]).exits(0);
+    assert!(said.stdout.contains("\n  or "), "{}", said.stdout);
     let ran = user.run(&["get", "1", "--json"]).exits(0);
     let path = ran.line("file")["path"].as_str().unwrap().to_owned();
     assert!(

@@ -8,9 +8,7 @@ use crate::failure::Failure;
 use crate::session::Session;
 use crate::text::{Guard, Hint, Message};
 
-pub(crate) use civitai_library::judge::{
-    Judge, Judged, Judgement, Look, SiteScan, look, look_inside,
-};
+pub(crate) use civitai_library::judge::{Judge, Look, SiteScan, look, look_inside};
 
 /// The judge of a run, which takes everything if its user accepts that. What is found is told all the same.
 pub(crate) fn of(session: &Session, accept_unsafe: bool) -> Judge {

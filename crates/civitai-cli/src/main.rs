@@ -23,7 +23,6 @@ mod printer;
 mod private;
 mod progress;
 mod run;
-mod safeguard;
 mod session;
 mod settings;
 mod silence;

@@ -10,8 +10,6 @@ use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Kind;
-use crate::failure::Failure;
-use crate::network;
 
 /// The time before which nothing may be asked. Clones share it.
 #[derive(Clone)]
@@ -34,15 +32,6 @@ pub(crate) enum Pause {
     Ends,
 }
 
-/// What came of a failure.
-#[derive(Clone, Debug)]
-pub(crate) enum Borne {
-    /// It was waited out: another try may succeed.
-    Over,
-    /// It stands, or the run was stopped meanwhile.
-    Not(Failure),
-}
-
 impl Patience {
     /// `tell` hears of each pause once, however many transfers meet it.
     pub(crate) fn new(
@@ -56,22 +45,15 @@ impl Patience {
         }
     }
 
-    /// Whether a failure is a wish to be left alone.
-    pub(crate) fn is_for(failure: &Failure) -> bool {
-        usual(failure.kind).is_some()
-    }
-
-    /// Bears `failure` if it is a wish to be left alone: then this returns when the wait is over.
-    pub(crate) async fn bear(&self, failure: Failure, wait: Option<Duration>) -> Borne {
-        let Some(usual) = usual(failure.kind) else {
-            return Borne::Not(failure);
+    /// Bears a failure if it is a wish to be left alone: then this returns true when the wait is over, or the run was
+    /// cancelled.
+    pub(crate) async fn bear(&self, kind: Kind, wait: Option<Duration>) -> bool {
+        let Some(usual) = usual(kind) else {
+            return false;
         };
-        self.begin(wait.unwrap_or(usual).max(LEAST), failure.kind);
-        if self.pass().await {
-            Borne::Over
-        } else {
-            Borne::Not(Failure::interrupted())
-        }
+        self.begin(wait.unwrap_or(usual).max(LEAST), kind);
+        self.pass().await;
+        true
     }
 
     /// Waits until something may be asked; false when the run was cancelled before.
@@ -122,15 +104,8 @@ impl find::Patience for Patience {
         self.pass().boxed()
     }
 
-    fn bear<'a>(&'a self, error: &'a civitai_api::Error) -> BoxFuture<'a, bool> {
-        let failure = network::failure(error);
-        async move {
-            let is_for = Self::is_for(&failure);
-            // Whether the run was stopped meanwhile says whoever wants to pass next.
-            let _: Borne = self.bear(failure, error.retry_after()).await;
-            is_for
-        }
-        .boxed()
+    fn bear(&self, kind: &'static str, wait: Option<Duration>) -> BoxFuture<'_, bool> {
+        self.bear(Kind::from_word(kind), wait).boxed()
     }
 }
 

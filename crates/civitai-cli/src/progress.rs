@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use civitai_download::{Cause, Event};
-use civitai_reliability::failsafe::Requests;
+use civitai_download::Event;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -68,12 +67,9 @@ impl Board {
         let gauge = Arc::new(Gauge {
             file_id,
             path,
-            before: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             total: AtomicU64::new(UNKNOWN),
             connections: AtomicUsize::new(0),
-            requests: AtomicU64::new(0),
-            timed_out: AtomicU64::new(0),
             shown: Mutex::new(Shown {
                 at: Instant::now(),
                 bytes: None,
@@ -125,23 +121,6 @@ impl Running {
             }
         }
     }
-
-    /// Bytes that came since the transfer began, as far as it told.
-    pub(crate) fn fetched_bytes(&self) -> u64 {
-        let before = self.gauge.before.load(Ordering::Relaxed);
-        self.gauge
-            .bytes
-            .load(Ordering::Relaxed)
-            .saturating_sub(before)
-    }
-
-    /// The requests that the transfer has told of.
-    pub(crate) fn requests(&self) -> Requests {
-        Requests {
-            made: self.gauge.requests.load(Ordering::Relaxed),
-            timed_out: self.gauge.timed_out.load(Ordering::Relaxed),
-        }
-    }
 }
 
 impl Drop for Running {
@@ -164,14 +143,9 @@ impl Drop for Running {
 struct Gauge {
     file_id: Option<u32>,
     path: PathBuf,
-    /// What an earlier run had left.
-    before: AtomicU64,
     bytes: AtomicU64,
     total: AtomicU64,
     connections: AtomicUsize,
-    requests: AtomicU64,
-    /// Those of `requests` to which nothing came in time.
-    timed_out: AtomicU64,
     shown: Mutex<Shown>,
     bar: Option<ProgressBar>,
 }
@@ -189,7 +163,6 @@ impl Gauge {
         match event {
             Event::Started { bytes, total } => {
                 self.store(bytes, total);
-                self.before.store(bytes, Ordering::Relaxed);
                 // What an earlier run fetched says nothing about the rate of this one.
                 self.shown
                     .lock()
@@ -207,15 +180,6 @@ impl Gauge {
             } => {
                 self.store(bytes, total);
                 self.connections.store(connections, Ordering::Relaxed);
-            }
-            Event::Asked => {
-                self.requests.fetch_add(1, Ordering::Relaxed);
-            }
-            Event::RequestFailed {
-                cause: Cause::Timeout,
-                ..
-            } => {
-                self.timed_out.fetch_add(1, Ordering::Relaxed);
             }
             _ => {}
         }

@@ -2,6 +2,7 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::printer::printable;
 
@@ -45,23 +46,75 @@ pub(crate) fn room() -> Option<u16> {
 }
 
 fn render_within(columns: &[Column], rows: Vec<Vec<String>>, width: Option<u16>) -> String {
+    let rows: Vec<Vec<String>> = rows
+        .into_iter()
+        .map(|row| row.into_iter().map(one_line).collect())
+        .collect();
+    let widths = widths(columns, &rows);
+    let needed = widths.iter().sum::<usize>() + GAP * columns.len().saturating_sub(1);
+    match width {
+        Some(width) if needed > usize::from(width) => broken(columns, &rows, width),
+        _ => whole(columns, &rows, &widths),
+    }
+}
+
+/// How wide each column is, if nothing is broken.
+fn widths(columns: &[Column], rows: &[Vec<String>]) -> Vec<usize> {
+    let mut widths: Vec<_> = columns.iter().map(|column| column.head.width()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.width().max(*width);
+        }
+    }
+    widths
+}
+
+/// Lines of whole cells.
+fn whole(columns: &[Column], rows: &[Vec<String>], widths: &[usize]) -> String {
+    let mut text = String::new();
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut pad = 0;
+        for ((cell, column), width) in cells.zip(columns).zip(widths) {
+            let rest = width.saturating_sub(cell.width());
+            let before = match column.alignment {
+                CellAlignment::Right => rest,
+                _ => 0,
+            };
+            // Blanks come with the next cell that says anything, so that none end a line.
+            if cell.is_empty() {
+                pad += width + GAP;
+            } else {
+                text.extend(std::iter::repeat_n(' ', pad + before));
+                text.push_str(cell);
+                pad = rest - before + GAP;
+            }
+        }
+        text.push('\n');
+    };
+    line(&mut columns.iter().map(|column| column.head));
+    for row in rows {
+        line(&mut row.iter().map(String::as_str));
+    }
+    text.truncate(text.trim_end_matches('\n').len());
+    text
+}
+
+/// Lines of cells that are broken to fit.
+fn broken(columns: &[Column], rows: &[Vec<String>], width: u16) -> String {
     let mut table = Table::new();
     table
         .load_style(NOTHING)
-        .set_header(columns.iter().map(|column| column.head));
-    match width {
-        Some(width) => table
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(width),
-        None => table.set_content_arrangement(ContentArrangement::Disabled),
-    };
+        .set_header(columns.iter().map(|column| column.head))
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width);
     for row in rows {
-        table.add_row(row.iter().map(|cell| Cell::new(one_line(cell))));
+        table.add_row(row.iter().map(Cell::new));
     }
     for (index, column) in columns.iter().enumerate() {
         if let Some(formatted) = table.column_mut(index) {
             formatted.set_cell_alignment(column.alignment);
-            formatted.set_padding((0, if index + 1 == columns.len() { 0 } else { 2 }));
+            let gap = u16::try_from(GAP).expect("two fit");
+            formatted.set_padding((0, if index + 1 == columns.len() { 0 } else { gap }));
             if !column.wraps {
                 formatted.set_constraint(ColumnConstraint::ContentWidth);
             }
@@ -75,9 +128,16 @@ fn render_within(columns: &[Column], rows: Vec<Vec<String>>, width: Option<u16>)
 }
 
 /// Names come from strangers: no terminal commands, no line breaks.
-fn one_line(cell: &str) -> String {
-    printable(cell).replace(['\n', '\t'], " ")
+fn one_line(cell: String) -> String {
+    // Nearly all names are made of these, and a library has many.
+    if cell.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return cell;
+    }
+    printable(&cell).replace(['\n', '\t'], " ")
 }
+
+/// Between two columns.
+const GAP: usize = 2;
 
 #[cfg(test)]
 mod tests {
@@ -117,6 +177,16 @@ mod tests {
             1,
             "{text}"
         );
+    }
+
+    /// Both ways of setting a table agree where nothing has to be broken.
+    #[test]
+    fn a_table_that_fits_looks_the_same_broken_or_whole() {
+        let (columns, mut rows) = sample();
+        rows.push(vec![String::new(), "no number".to_owned(), String::new()]);
+        rows.push(vec!["8".to_owned(), String::new(), String::new()]);
+        let wide = broken(&columns, &rows, 200);
+        assert_eq!(whole(&columns, &rows, &widths(&columns, &rows)), wide);
     }
 
     #[test]

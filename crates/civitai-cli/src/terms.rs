@@ -46,8 +46,12 @@ impl Asker for Terms {
         }));
     }
 
-    fn consents(&self, title: &str) -> bool {
+    fn consents(&self, titles: &[&str]) -> bool {
+        let asks = || {
+            let titles = titles.iter().map(|title| (*title).to_owned());
+            consent::ask(titles.collect(), &self.printer)
+        };
         // An answer that cannot be read is no consent.
-        self.consents || consent::ask(vec![title.to_owned()], &self.printer).unwrap_or(false)
+        self.consents || asks().unwrap_or(false)
     }
 }

@@ -20,9 +20,9 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use civitai_api::{Gap, UnknownName};
 use civitai_download::Verified;
+use civitai_library::fetch::Action;
 use url::Url;
 
-use crate::batch::Action;
 use crate::exit::Kind;
 use crate::settings::Bad;
 
@@ -273,6 +273,8 @@ pub(crate) enum Message {
     Planned {
         action: Action,
         path: PathBuf,
+        /// Where it may go instead.
+        other: Option<PathBuf>,
         bytes: Option<u64>,
     },
     Quarantined {

@@ -4,6 +4,7 @@ use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use civitai_download::disk;
 use toml_edit::{Document, InlineTable, Item, Table, TableLike, TomlError, Value};
 
 /// Why a file of ours cannot be used. The file itself is left as it is.
@@ -131,7 +132,7 @@ impl ReadError {
     /// mend.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Io(error) if error.kind() != io::ErrorKind::AlreadyExists => "io",
+            Self::Io(error) if error.kind() != io::ErrorKind::AlreadyExists => disk::code_of(error),
             _ => "usage",
         }
     }

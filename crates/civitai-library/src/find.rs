@@ -8,15 +8,17 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use civitai_api::model::ModelMode;
 use civitai_api::select::{Choice, FileRequest, SelectError, Variant, select};
-use civitai_api::{File, FileId, Found, Link, Model, ModelId, ModelType, Version, VersionId};
-use civitai_download::{Expected, Storage, UrlSource};
+use civitai_api::{File, FileId, Found, Link, Model, ModelType, Version, VersionId};
+use civitai_download::{Existing, Expected, Storage, UrlSource};
 use civitai_security::FileName;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::catalogue::{Learnt, Origin, Recorder};
 use crate::judge::SiteScan;
@@ -31,27 +33,38 @@ mod wish;
 use self::ahead::Ahead;
 pub use self::wish::{Destination, Versions, Wish};
 
-/// A file of the site that a link led to.
+/// A file that is to be had.
 #[derive(Clone)]
 pub struct Wanted {
-    /// The link, without any token.
+    /// The link or address it is asked for by, without any token.
     pub link: String,
-    /// Which file of the site it is.
-    pub origin: Origin,
-    /// The root of the tree it goes into.
+    /// The caller's number for the link, which comes back with what becomes of it.
+    pub ticket: Option<u32>,
+    /// Which file of the site it is; none for a file from elsewhere.
+    pub origin: Option<Origin>,
+    /// Names the content across runs and addresses.
+    pub identity: String,
+    /// The root of the tree it goes into, whose quarantine it goes to if anything is wrong with it.
     pub root: PathBuf,
     /// The folder it goes into.
     pub directory: PathBuf,
     /// What it is to be called there.
     pub name: FileName,
+    /// The place it may turn out to have instead, as long as nobody has asked for its header.
+    pub other: Option<PathBuf>,
     /// What the site promises about its bytes.
     pub expected: Expected,
     /// Where it comes from.
     pub source: Arc<dyn UrlSource>,
+    /// How its bytes, and those of its pictures, are reached.
+    pub storage: Storage,
+    /// What becomes of another file in its place, for one whose place is settled: it goes there or nowhere. Every other has a
+    /// second name.
+    pub pinned: Option<Existing>,
     /// What is to stand beside it.
     pub description: Option<Description>,
-    /// The terms it comes under.
-    pub terms: Facts,
+    /// The terms it comes under; none for a file from elsewhere.
+    pub terms: Option<Facts>,
     /// What the site's own scanners said of it.
     pub site_scan: Option<SiteScan>,
     /// Whether it may share its bytes with another file of the library: what goes to a folder of the user's choice is a
@@ -68,6 +81,8 @@ pub struct Description {
     pub forms: &'static [Form],
     /// The pictures to fetch.
     pub pictures: Vec<Picture>,
+    /// The site whose pictures they are.
+    pub site: Url,
 }
 
 /// A link that led to no file.
@@ -75,6 +90,8 @@ pub struct Description {
 pub struct Unfound {
     /// The link, without any token.
     pub link: String,
+    /// The caller's number for it.
+    pub ticket: Option<u32>,
     /// Why.
     pub error: FindError,
 }
@@ -131,8 +148,8 @@ pub trait Asker: fmt::Debug + Send + Sync {
     /// Shows what the creator of a version permits; told once for each version that is found.
     fn show(&self, _title: &str, _licence: &Licence) {}
 
-    /// Asks whether a model that depicts a real person may be fetched; asked once for each version.
-    fn consents(&self, title: &str) -> bool;
+    /// Asks whether models that depict real persons may be fetched; asked once for each version.
+    fn consents(&self, titles: &[&str]) -> bool;
 }
 
 /// The consent of somebody who was asked before.
@@ -146,7 +163,7 @@ pub enum Given {
 }
 
 impl Asker for Given {
-    fn consents(&self, _: &str) -> bool {
+    fn consents(&self, _: &[&str]) -> bool {
         *self == Self::Yes
     }
 }
@@ -156,8 +173,9 @@ pub trait Patience: fmt::Debug + Send + Sync {
     /// Waits until something may be asked; false when everything is to stop.
     fn pass(&self) -> BoxFuture<'_, bool>;
 
-    /// Waits out what an error asks for; false for an error that no waiting mends.
-    fn bear<'a>(&'a self, error: &'a civitai_api::Error) -> BoxFuture<'a, bool>;
+    /// Waits out a failure of this kind, in the words of [`FindError::code`], after which a server wants to be left alone for
+    /// `wait` if it says so; false, at once, for one that no waiting mends.
+    fn bear(&self, kind: &'static str, wait: Option<Duration>) -> BoxFuture<'_, bool>;
 }
 
 /// Finds the files that links mean.
@@ -248,11 +266,6 @@ impl Finder {
         }
     }
 
-    /// How the bytes of what is found are reached.
-    pub fn storage(&self) -> &Storage {
-        &self.site.storage
-    }
-
     /// Every file a link means, or why there is none.
     pub async fn follow(self: Arc<Self>, link: Link) -> Finds {
         let text = link.input().to_owned();
@@ -287,8 +300,7 @@ impl Finder {
                 let models = listing.map(move |model| match model {
                     Ok(model) => stream::iter(this.of_model(&text, &model)),
                     Err(error) => {
-                        let (link, error) = (text.clone(), FindError::Site(error));
-                        stream::iter(vec![Err(Unfound { link, error })])
+                        stream::iter(vec![Err(unfound_for(&text)(FindError::Site(error)))])
                     }
                 });
                 self.settle(models.flatten().boxed())
@@ -321,12 +333,17 @@ impl Finder {
         if places[0] == places[1] {
             return wanted;
         }
-        let place = match crate::ahead::standing(places).await {
-            Some(place) => Some(place),
-            None => match &self.ahead {
-                Some(ahead) => ahead.kind(&mut wanted).await.map(as_is),
-                None => None,
-            },
+        let other = places
+            .iter()
+            .find(|(directory, name)| (directory, name) != (&wanted.directory, &wanted.name));
+        let other = other.map(|(directory, name)| directory.join(name.as_str()));
+        let place = match (crate::ahead::standing(places).await, &self.ahead) {
+            (Some(place), _) => Some(place),
+            (None, Some(ahead)) => ahead.kind(&mut wanted).await.map(as_is),
+            (None, None) => {
+                wanted.other = other;
+                None
+            }
         };
         if let Some((directory, name)) = place {
             wanted.directory = directory;
@@ -377,7 +394,7 @@ impl Finder {
         while patience.pass().await {
             match ask().await {
                 Ok(answer) => return Ok(answer),
-                Err(error) if patience.bear(&error).await => {}
+                Err(error) if patience.bear(error.code(), error.retry_after()).await => {}
                 Err(error) => return Err(FindError::Site(error)),
             }
         }
@@ -403,7 +420,7 @@ impl Finder {
                             .await;
                         this.of_version(&text, model.as_ref(), &version, &choice)
                     }
-                    Err(error) => vec![Err(Unfound { link: text, error })],
+                    Err(error) => vec![Err(unfound_for(&text)(error))],
                 }
             }
         });
@@ -477,7 +494,7 @@ impl Finder {
         if self.policy.judge(&facts).map_err(FindError::Refused)? == Consent::NotNeeded {
             return Ok(facts);
         }
-        if *consent.get_or_insert_with(|| self.asker.consents(title)) {
+        if *consent.get_or_insert_with(|| self.asker.consents(&[title])) {
             Ok(facts)
         } else {
             Err(FindError::Consent)
@@ -497,22 +514,28 @@ impl Finder {
         let alternative = request.alternative(file);
         let wanted = Wanted {
             link: text.to_owned(),
-            origin: Origin {
+            ticket: None,
+            origin: Some(Origin {
                 model: owner,
                 version: version.id,
                 file: Some(file.id),
-            },
+            }),
+            identity: identity(version.id, file.id),
             root: self.destination.root().to_owned(),
             directory,
             name,
+            other: None,
             expected: expected(file),
             source: source(self.site.client.clone(), request, alternative),
+            storage: self.site.storage.clone(),
+            pinned: None,
             description: self.forms.map(|forms| Description {
                 card: Card::of_file(model, version, file.id).compact(),
                 forms,
                 pictures: Picture::of(version, self.examples),
+                site: self.site.client.origin().clone(),
             }),
-            terms,
+            terms: Some(terms),
             site_scan: SiteScan::of(file),
             shares: matches!(self.destination, Destination::Library { .. }),
         };
@@ -531,30 +554,22 @@ impl fmt::Debug for Wanted {
     }
 }
 
-impl Wanted {
-    /// Names the content across runs and addresses.
-    pub fn identity(&self) -> String {
-        let file = self.origin.file.map_or(0, FileId::get);
-        format!("civitai:{}:{file}", self.origin.version)
-    }
-
-    /// The model it belongs to, where the site tells.
-    pub fn model(&self) -> Option<ModelId> {
-        self.origin.model
-    }
-}
-
 /// A file that was found, and what it is where only its header tells in which folder it belongs.
 type Open = Result<(Wanted, Option<Box<Subject>>), Unfound>;
 
+/// Names the content of a file of the site.
+pub(crate) fn identity(version: VersionId, file: FileId) -> String {
+    format!("civitai:{version}:{file}")
+}
+
 fn unfound(link: &str, error: FindError) -> Finds {
-    let link = link.to_owned();
-    stream::iter([Err(Unfound { link, error })]).boxed()
+    stream::iter([Err(unfound_for(link)(error))]).boxed()
 }
 
 fn unfound_for(link: &str) -> impl Fn(FindError) -> Unfound {
     move |error| Unfound {
         link: link.to_owned(),
+        ticket: None,
         error,
     }
 }

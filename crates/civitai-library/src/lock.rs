@@ -172,7 +172,7 @@ impl Locked {
 
     /// Returns the name of the file of the site across runs and machines.
     pub fn identity(&self) -> String {
-        format!("civitai:{}:{}", self.version, self.file)
+        crate::find::identity(self.version, self.file)
     }
 
     /// Returns what names the content: its digest, or the file of the site where no digest is promised.

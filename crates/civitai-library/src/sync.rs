@@ -13,6 +13,7 @@ mod plan;
 use std::io;
 use std::path::Path;
 
+use civitai_download::disk;
 use civitai_security::path::PathError;
 
 use crate::catalogue::{self, Stamp};
@@ -113,7 +114,7 @@ impl SyncError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Catalogue(error) => error.code(),
-            Self::Io(_) => "io",
+            Self::Io(error) => disk::code_of(error),
             Self::Operation(error) => error.code(),
             Self::Path { .. } => "unsafe_content",
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use civitai_api::Link;
 use civitai_download::{Connections, Jobs, Limit};
 use civitai_library::catalogue::Recorder;
-use civitai_library::fetch::{Fetch, Rules, Tell};
+use civitai_library::fetch::{Audience, Fetch, Rules};
 use civitai_library::find::{Destination, Finder, LOOKUPS};
 use civitai_library::licence::Policy;
 use civitai_library::site::Site;
@@ -43,13 +43,15 @@ impl Desk {
         };
         Ok(Fetch {
             library: self.place.clone(),
-            site: self.site.clone(),
-            judge: care.judge.clone(),
+            judge: Some(care.judge.clone()),
             recorder,
+            sealing: None,
+            patience: None,
             rules: Rules {
                 existing: care.existing,
                 unproved: care.unproved,
                 wait: care.wait,
+                retry: self.site.retry,
                 jobs: self.jobs,
                 connections: self.connections,
                 limit: self.limit.clone(),
@@ -66,7 +68,7 @@ pub(crate) trait Work: Send + 'static {
     fn run(
         self,
         choose: Choose,
-        tell: Tell,
+        audience: Arc<dyn Audience>,
         cancel: CancellationToken,
     ) -> impl Future<Output = Result<Vec<Fetched>, Failure>> + Send;
 }
@@ -91,7 +93,7 @@ impl Work for Links {
     async fn run(
         self,
         choose: Choose,
-        tell: Tell,
+        audience: Arc<dyn Audience>,
         cancel: CancellationToken,
     ) -> Result<Vec<Fetched>, Failure> {
         let Desk { place, site, .. } = &self.desk;
@@ -118,7 +120,7 @@ impl Work for Links {
             .map(|link| Arc::clone(&finder).follow(link))
             .buffered(LOOKUPS)
             .flatten();
-        let ended = fetch.run(wanted, &cancel, tell).await;
+        let ended = fetch.gather(wanted, &cancel, audience).await;
         Ok(ended.iter().map(|ended| Fetched::from(&**ended)).collect())
     }
 }

@@ -85,6 +85,10 @@ impl From<&FetchError> for Failure {
     fn from(error: &FetchError) -> Self {
         match error {
             FetchError::Find(FindError::Site(error)) => error.into(),
+            FetchError::Spared { first } => match first.error() {
+                Some(error) => Self::from(error),
+                None => Self::new(error.code(), error),
+            },
             FetchError::Transfer(error) => of_transfer(error),
             error => Self::new(error.code(), error),
         }

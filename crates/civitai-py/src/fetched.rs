@@ -147,7 +147,7 @@ impl Fetched {
 
 impl From<&Ended> for Fetched {
     fn from(ended: &Ended) -> Self {
-        let mut line = of_origin(&ended.link, ended.origin);
+        let mut line = of_origin(&ended.link, ended.origin());
         let path = ended.path.as_ref().map(|path| path.to_string_lossy());
         line.insert("path".into(), json!(path));
         let scan = ended
@@ -204,12 +204,12 @@ fn failure(error: &FetchError, ended: &Ended) -> Failure {
     Failure::from(error)
         .with(
             "model_id",
-            id(ended.origin.and_then(|of| of.model).map(ModelId::get)),
+            id(ended.origin().and_then(|of| of.model).map(ModelId::get)),
         )
-        .with("version_id", id(ended.origin.map(|of| of.version.get())))
+        .with("version_id", id(ended.origin().map(|of| of.version.get())))
         .with(
             "file_id",
-            id(ended.origin.and_then(|of| of.file).map(FileId::get)),
+            id(ended.origin().and_then(|of| of.file).map(FileId::get)),
         )
         .with("path", ended.path.clone())
 }
@@ -239,35 +239,40 @@ pub(crate) enum Happened {
 impl Happened {
     pub(crate) fn of(told: Told) -> Option<Self> {
         Some(match told {
-            Told::Planned { file, path, action } => {
-                Self::Planned(planned(&file, &path, action).into())
-            }
-            Told::Moved { file, path, event } => {
-                let Event::Progress {
-                    bytes,
-                    total,
-                    connections,
-                } = event
-                else {
-                    return None;
-                };
-                let mut line = Line::new();
-                line.insert("link".into(), file.link.as_str().into());
-                line.insert("fileId".into(), json!(file.origin.file.map(FileId::get)));
-                line.insert("path".into(), json!(path.to_string_lossy()));
-                line.insert("bytes".into(), json!(bytes));
-                line.insert("total".into(), json!(total));
-                line.insert("connections".into(), json!(connections));
-                Self::Progress(line.into())
-            }
+            Told::Planned {
+                file,
+                place,
+                action,
+            } => Self::Planned(planned(&file, &place, action).into()),
             Told::Ended(ended) => Self::Ended(Fetched::from(&*ended)),
             _ => return None,
         })
     }
+
+    /// What an event of the transfer of a file to a place says of how far it is, if it does.
+    pub(crate) fn of_transfer(file: &Wanted, place: &Path, event: Event) -> Option<Self> {
+        let Event::Progress {
+            bytes,
+            total,
+            connections,
+        } = event
+        else {
+            return None;
+        };
+        let id = file.origin.and_then(|of| of.file).map(FileId::get);
+        let mut line = Line::new();
+        line.insert("link".into(), file.link.as_str().into());
+        line.insert("fileId".into(), json!(id));
+        line.insert("path".into(), json!(place.to_string_lossy()));
+        line.insert("bytes".into(), json!(bytes));
+        line.insert("total".into(), json!(total));
+        line.insert("connections".into(), json!(connections));
+        Some(Self::Progress(line.into()))
+    }
 }
 
 fn planned(file: &Wanted, path: &Path, action: Action) -> Line {
-    let mut line = of_origin(&file.link, Some(file.origin));
+    let mut line = of_origin(&file.link, file.origin);
     let name = path.file_name().map(|name| name.to_string_lossy());
     line.insert("name".into(), json!(name));
     line.insert("bytes".into(), json!(file.expected.bytes));
@@ -275,6 +280,11 @@ fn planned(file: &Wanted, path: &Path, action: Action) -> Line {
     line.insert("sha256".into(), json!(sha256));
     line.insert("path".into(), json!(path.to_string_lossy()));
     line.insert("action".into(), action.as_str().into());
-    line.insert("licence".into(), file.terms.licence.to_json().into());
+    if let Some(other) = &file.other {
+        line.insert("otherPath".into(), json!(other.to_string_lossy()));
+    }
+    if let Some(terms) = &file.terms {
+        line.insert("licence".into(), terms.licence.to_json().into());
+    }
     line
 }

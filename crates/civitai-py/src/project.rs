@@ -7,7 +7,7 @@ use civitai_api::VersionId;
 use civitai_download::Unproved;
 use civitai_library::add::{AddError, Added, Adding, Changed};
 use civitai_library::catalogue::Recorder;
-use civitai_library::fetch::{SyncFetch, Tell};
+use civitai_library::fetch::{Audience, SyncFetch};
 use civitai_library::lock::Locked as File;
 use civitai_library::manifest::{Manifest, Pick, Range, Rule, Want};
 use civitai_library::path::LibraryPath;
@@ -162,7 +162,7 @@ impl Work for Sync {
     async fn run(
         self,
         choose: Choose,
-        tell: Tell,
+        audience: Arc<dyn Audience>,
         cancel: CancellationToken,
     ) -> Result<Vec<Fetched>, Failure> {
         let project = find(self.project).await?;
@@ -176,30 +176,33 @@ impl Work for Sync {
             return Err(Failure::saying("usage", problem));
         }
         let policy = manifest.map(|manifest| manifest.policy).unwrap_or_default();
-        let fetch = self.desk.fetch(&choose.care, self.check).await?;
-        let given = choose.given;
+        let lock = Arc::new(lock);
         let sync = SyncFetch {
-            fetch: &fetch,
+            library: &self.desk.place,
             project: &project.directory,
-            lock: Arc::new(lock),
+            lock: &lock,
             policy: &policy,
-            asker: &given,
         };
-        if self.check {
-            let plan = sync.plan().await?;
-            return Ok(plan
-                .steps
-                .iter()
-                .filter_map(of_step)
-                .map(Fetched::planned)
-                .collect());
+        if !self.check {
+            sync.recover().await?;
         }
-        let synced = sync.run(&cancel, tell).await?;
-        Ok(synced
-            .ended
-            .iter()
-            .map(|ended| Fetched::from(&**ended))
-            .collect())
+        let plan = sync.plan(|_| {}).await?;
+        if self.check {
+            let steps = plan.steps.iter().filter_map(of_step);
+            return Ok(steps.map(Fetched::planned).collect());
+        }
+        if plan.is_in_step() {
+            return Ok(Vec::new());
+        }
+        let settled = sync.settle(plan, &choose.given, &*audience).await?;
+        if settled.is_over() {
+            return Ok(Vec::new());
+        }
+        let fetch = self.desk.fetch(&choose.care, false).await?;
+        let ended = sync
+            .fetch(settled, (&fetch, &self.desk.site), &cancel, audience)
+            .await?;
+        Ok(ended.iter().map(|ended| Fetched::from(&**ended)).collect())
     }
 }
 

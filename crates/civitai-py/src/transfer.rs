@@ -1,8 +1,11 @@
 //! Work that fetches files: waited for, awaited, or gone through event by event.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
-use civitai_library::fetch::Tell;
+use civitai_download::Event;
+use civitai_library::fetch::{Audience, Told};
+use civitai_library::find::Wanted;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use pyo3::IntoPyObjectExt as _;
@@ -91,12 +94,12 @@ fn begin(
     let cancel = CancellationToken::new();
     let stop = cancel.clone().drop_guard();
     let (sender, events) = unbounded_channel();
-    let tell: Tell = if hears {
-        telling(sender)
+    let audience: Arc<dyn Audience> = if hears {
+        Arc::new(Teller(sender))
     } else {
         Arc::new(|_| {})
     };
-    let work = tokio::spawn(work.run(choose, tell, cancel));
+    let work = tokio::spawn(work.run(choose, audience, cancel));
     let outcome = async move {
         match work.await {
             Ok(outcome) => outcome,
@@ -107,13 +110,24 @@ fn begin(
     (Running { outcome, stop }, hears.then_some(events))
 }
 
-fn telling(sender: UnboundedSender<Happened>) -> Tell {
-    Arc::new(move |told| {
+/// Who hears of a fetch on behalf of Python. Nobody listens any more where the caller was interrupted.
+struct Teller(UnboundedSender<Happened>);
+
+impl Audience for Teller {
+    fn hear(&self, told: Told) {
         if let Some(event) = Happened::of(told) {
-            // Nobody listens any more where the caller was interrupted.
-            let _ = sender.send(event);
+            let _ = self.0.send(event);
         }
-    })
+    }
+
+    fn watch(&self, file: &Arc<Wanted>, place: &Arc<Path>) -> Box<dyn Fn(Event) + Send + Sync> {
+        let (sender, file, place) = (self.0.clone(), Arc::clone(file), Arc::clone(place));
+        Box::new(move |event| {
+            if let Some(event) = Happened::of_transfer(&file, &place, event) {
+                let _ = sender.send(event);
+            }
+        })
+    }
 }
 
 /// A fetch as an iterator and an asynchronous iterator of its events.

@@ -1,25 +1,27 @@
 //! The lines of a batch: `planned`, `file` and `summary`, or their sentences.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use civitai_api::{FileId, ModelId};
 use civitai_download::jobs::Outcome;
-use civitai_download::{Error, ErrorKind, Fetched, How, Standing, Verified};
+use civitai_download::{How, Verified};
+use civitai_library::fetch::{Action, Ended, FetchError, Landed};
+use civitai_library::find::Wanted;
 use civitai_library::link;
-use civitai_library::reuse::Reused;
 use civitai_security::scan::Verdict;
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Unfound, Wanted};
+use super::Unread;
+use crate::commands::get;
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::job::{self, Ending, Notes};
-use crate::judge::{self, Judgement, SiteScan};
+use crate::judge::{self, SiteScan};
 use crate::network;
 use crate::printer::Printer;
-use crate::text::{Lang, Message, Place};
+use crate::text::{self, Hint, Lang, Message, Place};
 
 /// Civitai's numbers for a file; none for a file from elsewhere.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,28 +29,19 @@ use crate::text::{Lang, Message, Place};
     clippy::struct_field_names,
     reason = "the names the JSON lines give them"
 )]
-pub(crate) struct Ids {
-    pub(crate) model_id: Option<u32>,
-    pub(crate) version_id: Option<u32>,
-    pub(crate) file_id: Option<u32>,
+pub(super) struct Ids {
+    model_id: Option<u32>,
+    version_id: Option<u32>,
+    pub(super) file_id: Option<u32>,
 }
 
-/// What is going to be done about a file.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Action {
-    Download,
-    Link,
-    Resume,
-    Skip,
-}
-
-impl Action {
-    pub(super) fn of(standing: &Standing) -> Self {
-        match standing {
-            Standing::There(_) => Self::Skip,
-            Standing::Partial => Self::Resume,
-            _ => Self::Download,
+impl Ids {
+    pub(super) fn of(file: &Wanted) -> Self {
+        let origin = file.origin;
+        Self {
+            model_id: origin.and_then(|of| of.model).map(ModelId::get),
+            version_id: origin.map(|of| of.version.get()),
+            file_id: origin.and_then(|of| of.file).map(FileId::get),
         }
     }
 }
@@ -101,129 +94,74 @@ pub(super) struct FileLine {
 }
 
 impl FileLine {
-    /// Adds what was found in the file.
-    pub(super) fn judged(self, judgement: Option<&Judgement>) -> Self {
-        Self {
-            scan: judgement.map(|judgement| judgement.verdict),
-            ..self
-        }
-    }
-
-    /// Where the bytes are that must not get their name.
-    pub(super) fn quarantined(&self) -> Option<&Path> {
-        self.quarantine.as_deref()
-    }
-
-    /// Why the file could not be had, if it could not.
-    pub(super) fn failure(&self) -> Option<&Failure> {
-        self.failure.as_ref()
-    }
-
-    pub(super) fn fetched(wanted: &Wanted, fetched: &Fetched) -> Self {
-        Self {
-            item: wanted.item,
-            link: wanted.link.clone(),
-            status: match fetched.how {
-                How::Downloaded => Status::Downloaded,
-                How::Resumed => Status::Resumed,
-                How::Skipped => Status::Skipped,
-            },
-            ids: wanted.ids,
-            path: Some(fetched.path.clone()),
-            bytes: Some(fetched.bytes),
-            fetched_bytes: fetched.fetched_bytes,
-            sha256: fetched.digests.sha256.map(|digest| digest.to_string()),
-            verified: fetched.verified,
-            elapsed: fetched.elapsed,
-            scan: None,
-            site_scan: wanted.site_scan.clone(),
-            quarantine: None,
-            failure: None,
-            shared: None,
-        }
-    }
-
-    pub(super) fn linked(wanted: &Wanted, path: &Path, reused: &Reused, elapsed: Duration) -> Self {
-        Self {
-            item: wanted.item,
-            link: wanted.link.clone(),
-            status: Status::Linked,
-            ids: wanted.ids,
-            path: Some(path.to_owned()),
-            bytes: Some(reused.digests.bytes),
-            fetched_bytes: 0,
-            sha256: reused.digests.sha256.map(|digest| digest.to_string()),
-            verified: Verified::Sha256,
-            elapsed,
-            scan: None,
-            site_scan: wanted.site_scan.clone(),
-            quarantine: None,
-            failure: None,
-            shared: Some((reused.from.clone(), reused.how)),
-        }
-    }
-
-    pub(super) fn failed(
-        wanted: &Wanted,
-        path: &Path,
-        fetched_bytes: u64,
-        failure: Failure,
-    ) -> Self {
-        let status = if failure.kind == Kind::Interrupted {
-            Status::Interrupted
-        } else {
-            Status::Failed
-        };
-        Self {
-            item: wanted.item,
-            link: wanted.link.clone(),
-            status,
-            ids: wanted.ids,
-            path: Some(path.to_owned()),
-            bytes: wanted.expected.bytes,
-            fetched_bytes,
-            sha256: wanted.expected.sha256.map(|digest| digest.to_string()),
+    /// The line of what ended; none for what was only planned.
+    pub(super) fn of(ended: &Ended) -> Option<Self> {
+        let file = ended.file.as_deref();
+        let sha256 = file.and_then(|file| file.expected.sha256);
+        let line = Self {
+            item: ended.ticket,
+            link: ended.link.clone(),
+            status: Status::Failed,
+            ids: file.map(Ids::of).unwrap_or_default(),
+            path: ended.path.clone(),
+            bytes: file.and_then(|file| file.expected.bytes),
+            fetched_bytes: ended.fetched_bytes,
+            sha256: sha256.map(|digest| digest.to_string()),
             verified: Verified::None,
             elapsed: Duration::ZERO,
-            scan: None,
-            site_scan: wanted.site_scan.clone(),
+            scan: ended.judgement.as_ref().map(|judged| judged.verdict),
+            site_scan: file.and_then(|file| file.site_scan.clone()),
             quarantine: None,
-            failure: Some(failure),
+            failure: None,
             shared: None,
-        }
-    }
-
-    pub(super) fn error(wanted: &Wanted, path: &Path, fetched_bytes: u64, error: &Error) -> Self {
-        let line = Self::failed(
-            wanted,
-            path,
-            fetched_bytes,
-            network::download_failure(error),
-        );
-        match error.kind() {
-            ErrorKind::Integrity { quarantined, .. }
-            | ErrorKind::Refused {
-                quarantined: Some(quarantined),
-                ..
-            } => Self {
-                status: Status::Quarantined,
-                quarantine: Some(quarantined.clone()),
+        };
+        Some(match &ended.outcome {
+            Ok(Landed::Planned(_)) => return None,
+            Ok(Landed::Fetched(fetched)) => Self {
+                status: match fetched.how {
+                    How::Downloaded => Status::Downloaded,
+                    How::Resumed => Status::Resumed,
+                    How::Skipped => Status::Skipped,
+                },
+                path: Some(fetched.path.clone()),
+                bytes: Some(fetched.bytes),
+                fetched_bytes: fetched.fetched_bytes,
+                sha256: fetched.digests.sha256.map(|digest| digest.to_string()),
+                verified: fetched.verified,
+                elapsed: fetched.elapsed,
                 ..line
             },
-            _ => line,
-        }
+            Ok(Landed::Linked(reused)) => Self {
+                status: Status::Linked,
+                bytes: Some(reused.digests.bytes),
+                sha256: reused.digests.sha256.map(|digest| digest.to_string()),
+                verified: Verified::Sha256,
+                elapsed: ended.elapsed,
+                shared: Some((reused.from.clone(), reused.how)),
+                ..line
+            },
+            Err(error) => {
+                let failure = failure(error);
+                let quarantine = error.quarantined().map(Path::to_owned);
+                Self {
+                    status: match (&quarantine, failure.kind) {
+                        (Some(_), _) => Status::Quarantined,
+                        (None, Kind::Interrupted) => Status::Interrupted,
+                        (None, _) => Status::Failed,
+                    },
+                    quarantine,
+                    failure: Some(failure),
+                    ..line
+                }
+            }
+        })
     }
 
-    fn unfound(unfound: &Unfound) -> Self {
-        let status = if unfound.failure.kind == Kind::Interrupted {
-            Status::Interrupted
-        } else {
-            Status::Failed
-        };
+    pub(super) fn unread(unread: Unread) -> Self {
         Self {
-            item: unfound.item,
-            link: unfound.link.clone(),
-            status,
+            item: unread.item,
+            link: unread.link,
+            status: Status::Failed,
             ids: Ids::default(),
             path: None,
             bytes: None,
@@ -234,7 +172,7 @@ impl FileLine {
             scan: None,
             site_scan: None,
             quarantine: None,
-            failure: Some(unfound.failure.clone()),
+            failure: Some(unread.failure),
             shared: None,
         }
     }
@@ -287,8 +225,8 @@ impl FileLine {
 }
 
 /// Prints lines as they come and keeps the sums.
-pub(super) struct Report<'a> {
-    printer: &'a Printer,
+pub(super) struct Report {
+    printer: Arc<Printer>,
     started: Instant,
     sums: Mutex<Sums>,
     notes: Option<Notes>,
@@ -307,14 +245,12 @@ struct Sums {
     bytes: u64,
     fetched_bytes: u64,
     exits: Vec<Exit>,
-    /// A failure that every further file would share.
-    general: Option<Failure>,
 }
 
-impl<'a> Report<'a> {
-    pub(super) fn new(printer: &'a Printer) -> Self {
+impl Report {
+    pub(super) fn new(printer: &Arc<Printer>) -> Self {
         Self {
-            printer,
+            printer: Arc::clone(printer),
             started: Instant::now(),
             sums: Mutex::default(),
             notes: None,
@@ -335,7 +271,7 @@ impl<'a> Report<'a> {
     /// A link to a file that another link of this run has led to already: it stands in the plan, and its outcome is
     /// that of the other.
     pub(super) fn same(&self, wanted: &Wanted, path: &Path) {
-        self.note(wanted.item, || Ending::Elsewhere);
+        self.note(wanted.ticket, || Ending::Elsewhere);
         if self.printer.is_json() {
             self.plan_line(wanted, path, Action::Skip);
         }
@@ -349,17 +285,21 @@ impl<'a> Report<'a> {
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
+        let ids = Ids::of(wanted);
         let mut line = json!({
             "link": wanted.link,
-            "modelId": wanted.ids.model_id,
-            "versionId": wanted.ids.version_id,
-            "fileId": wanted.ids.file_id,
+            "modelId": ids.model_id,
+            "versionId": ids.version_id,
+            "fileId": ids.file_id,
             "name": name,
             "bytes": wanted.expected.bytes,
             "sha256": wanted.expected.sha256.map(|digest| digest.to_string()),
             "path": path.to_string_lossy(),
-            "action": action,
+            "action": action.as_str(),
         });
+        if let Some(other) = &wanted.other {
+            line["otherPath"] = json!(other.to_string_lossy());
+        }
         if let Some(terms) = &wanted.terms {
             line["licence"] = terms.licence.to_json().into();
             line["realPerson"] = terms.real_person.into();
@@ -368,34 +308,35 @@ impl<'a> Report<'a> {
         let _ = self.printer.record("planned", &line);
     }
 
-    pub(super) fn planned(&self, wanted: &Wanted, path: &Path, action: Action, dry_run: bool) {
-        let bytes = wanted.expected.bytes;
+    /// A file has its place.
+    pub(super) fn planned(&self, wanted: &Wanted, path: &Path, action: Action) {
         if self.printer.is_json() {
             self.plan_line(wanted, path, action);
-        } else if dry_run {
+        }
+    }
+
+    /// A file has its place, and that is all that is wanted of it.
+    pub(super) fn only_planned(&self, wanted: &Wanted, path: &Path, action: Action) {
+        let bytes = wanted.expected.bytes;
+        if !self.printer.is_json() {
             let message = Message::Planned {
                 action,
                 path: path.to_owned(),
+                other: wanted.other.clone(),
                 bytes,
             };
             let _ = self.printer.data(&message.say(self.printer.lang()));
         }
-        if dry_run {
-            let mut sums = self.sums();
-            sums.planned += 1;
-            sums.bytes += bytes.unwrap_or(0);
-            sums.exits.push(Exit::Done);
-        }
-    }
-
-    pub(super) fn unfound(&self, unfound: &Unfound) {
-        self.file(&FileLine::unfound(unfound));
+        let mut sums = self.sums();
+        sums.planned += 1;
+        sums.bytes += bytes.unwrap_or(0);
+        sums.exits.push(Exit::Done);
     }
 
     pub(super) fn file(&self, line: &FileLine) {
         self.note(line.item, || line.ending(self.printer.lang()));
         if self.printer.is_json() {
-            let _ = self.printer.record("file", &line.to_json(self.printer));
+            let _ = self.printer.record("file", &line.to_json(&self.printer));
         } else if line.failure.is_none() {
             let _ = self.printer.data(&sentence(line).say(self.printer.lang()));
         }
@@ -416,22 +357,14 @@ impl<'a> Report<'a> {
         self.sums().add(line);
     }
 
-    /// Why further files need not be tried: they would all meet the same refusal.
-    pub(super) fn why_not(&self) -> Option<Failure> {
-        self.sums().general.clone()
-    }
-
     /// Notes that the user stopped the run before everything was reached.
     pub(super) fn interrupted(&self) {
         self.sums().exits.push(Exit::Interrupted);
     }
 
-    pub(super) fn finish(self) -> Exit {
+    pub(super) fn finish(&self) -> Exit {
         let elapsed = self.started.elapsed();
-        let sums = self
-            .sums
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let sums = std::mem::take(&mut *self.sums());
         let exit = Exit::of_items(&sums.exits);
         if self.printer.is_json() {
             let line = json!({
@@ -493,19 +426,32 @@ impl Sums {
         self.fetched_bytes += line.fetched_bytes;
         self.exits
             .push(line.failure.as_ref().map_or(Exit::Done, Failure::exit));
-        if let Some(failure) = line
-            .failure
-            .as_ref()
-            .filter(|failure| is_general(failure.kind))
-        {
-            self.general.get_or_insert_with(|| failure.clone());
-        }
     }
 }
 
-/// The quota counts every exchange, refused ones included; a disk that is full stays so.
-fn is_general(kind: Kind) -> bool {
-    matches!(kind, Kind::Quota | Kind::RegionBlocked)
+/// Why a file is not in its place, in the user's terms.
+fn failure(error: &FetchError) -> Failure {
+    match error {
+        FetchError::Danger(danger) => judge::refused(danger.clone()),
+        FetchError::Find(error) => get::failure(error),
+        FetchError::Held(held) => judge::held(held.clone()),
+        FetchError::NameTaken { path } => {
+            Failure::new(Kind::Io, Message::NameTaken { path: path.clone() })
+                .with_hint(Hint::OtherName)
+        }
+        FetchError::NotOurs { path } => {
+            let path = path.clone();
+            Failure::new(Kind::Io, Message::Project(text::Project::NotOurs { path }))
+                .with_hint(Hint::Project(text::Project::MoveOrAdopt))
+        }
+        FetchError::Spared { first } => {
+            let first = first.error();
+            first.map_or_else(Failure::interrupted, failure)
+        }
+        FetchError::Stopped => Failure::interrupted(),
+        FetchError::Transfer(error) => network::download_failure(error),
+        other => Failure::library(Kind::from_word(other.code()), other),
+    }
 }
 
 fn sentence(line: &FileLine) -> Message {

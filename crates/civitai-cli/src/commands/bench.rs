@@ -3,17 +3,19 @@
 mod list;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use civitai_analytics::compare::{Arm, Comparison, Cost, LEVEL, Pair, compare, split};
+use civitai_download::Unproved;
 use civitai_download::digest::DigestSet;
-use civitai_download::{Existing, Mode, Unproved, Wait};
+use civitai_library::fetch::{Audience, Fetch, Rules, Run};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use self::list::{find, items};
 use crate::args::{AbArgs, BenchAction, BenchArgs, flags};
-use crate::batch::{Batch, Rules, Wanted};
+use crate::batch::{self, Batch, Wanted};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::monitor::usage;
@@ -38,17 +40,15 @@ async fn ab(args: AbArgs, session: &Session) -> Outcome {
         arm_session("--b", &args.b, session)?,
     );
     let seed = args.seed.unwrap_or_else(seed_of_the_clock);
-    let (for_a, for_b) = (&for_a, &for_b);
-    let a = Side::new(
-        (Arm::A, &args.a),
-        find(&items, folder.path(), for_a).await?,
-        for_a,
-    );
-    let b = Side::new(
-        (Arm::B, &args.b),
-        find(&items, folder.path(), for_b).await?,
-        for_b,
-    );
+    let (by_a, by_b) = (fetching(&for_a)?, fetching(&for_b)?);
+    let a = Side {
+        wanted: find(&items, folder.path(), &for_a).await?,
+        ..Side::new((Arm::A, &args.a), &by_a, &for_a).await
+    };
+    let b = Side {
+        wanted: find(&items, folder.path(), &for_b).await?,
+        ..Side::new((Arm::B, &args.b), &by_b, &for_b).await
+    };
     let pairs = plan(&a, &b, args.rounds, seed)?;
     session.printer.say(&Message::Measure(Measure::Seed {
         seed,
@@ -114,13 +114,24 @@ fn seed_of_the_clock() -> u64 {
     u64::from(since.unwrap_or_default().subsec_nanos())
 }
 
+/// How both sides fetch: only the transfer is to be measured.
+fn fetching(session: &Session) -> Result<Fetch, Failure> {
+    let rules = Rules {
+        digests: DigestSet::NONE,
+        unproved: Unproved::Accept,
+        ..batch::rules(&session.settings)
+    };
+    batch::fetching(session, rules)
+}
+
 /// One of the two settings, and what it has taken so far.
 struct Side<'a> {
     arm: Arm,
     flags: &'a str,
-    batch: Batch<'a>,
+    batch: Arc<Batch>,
+    run: Run<'a>,
     /// The files of the list, as this side fetches them.
-    wanted: Vec<Wanted>,
+    wanted: Vec<Arc<Wanted>>,
     files: usize,
     failed: usize,
     bytes: u64,
@@ -129,20 +140,15 @@ struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    fn new((arm, flags): (Arm, &'a str), wanted: Vec<Wanted>, session: &'a Session) -> Self {
-        let rules = Rules {
-            digests: DigestSet::NONE,
-            existing: Existing::Keep,
-            unproved: Unproved::Accept,
-            mode: Mode::default(),
-            wait: Wait::default(),
-            dry_run: false,
-        };
+    async fn new((arm, flags): (Arm, &'a str), fetch: &'a Fetch, session: &Session) -> Self {
+        let batch = Arc::new(Batch::new(session));
+        let audience = Arc::clone(&batch) as Arc<dyn Audience>;
         Self {
             arm,
             flags,
-            batch: Batch::new(session, rules),
-            wanted,
+            batch,
+            run: fetch.start(&session.cancel, audience).await,
+            wanted: Vec::new(),
             files: 0,
             failed: 0,
             bytes: 0,
@@ -155,7 +161,8 @@ impl<'a> Side<'a> {
     async fn fetch(&self, file: usize, folder: &TempDir) -> Result<Measured, Failure> {
         let path = folder.path().join(name(self.arm));
         let before = usage().cpu;
-        let fetched = self.batch.bring(&self.wanted[file], &path).await;
+        let bringing = self.run.bring(&self.wanted[file], &path);
+        let fetched = self.batch.shown(bringing).await;
         let cpu = usage().cpu.saturating_sub(before);
         let fetched = fetched.map_err(|error| network::download_failure(&error))?;
         fs_err::remove_file(&path).map_err(|error| Failure::io(&error))?;

@@ -6,14 +6,15 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use civitai_download::digest::{Digest, DigestSet};
-use civitai_download::{Existing, Expected, Mode, Redirects, Storage, Unproved};
+use civitai_download::{Existing, Expected, Redirects, Storage, Unproved};
+use civitai_library::fetch::Rules;
 use civitai_security::address::Policy;
 use civitai_security::{FileName, RedactedUrl, Secret, redact_text};
 use futures::stream;
 use url::Url;
 
 use crate::args::FetchArgs;
-use crate::batch::{Batch, Ids, Rules, Unfound, Wanted};
+use crate::batch::{self, Batch, Found, Unread, Wanted};
 use crate::failure::Failure;
 use crate::network;
 use crate::session::{Outcome, Session};
@@ -30,9 +31,9 @@ pub(crate) async fn run(args: FetchArgs, session: &Session) -> Outcome {
     };
     let output = output.map(|(_, name)| name);
     let mut fetcher = Fetcher::new(directory, output, session)?;
-    let wanted: Vec<_> = rows
+    let wanted: Vec<Found> = rows
         .into_iter()
-        .map(|row| row.and_then(|row| fetcher.wanted(row)))
+        .map(|row| row.and_then(|row| fetcher.wanted(row)).map(Ok))
         .collect();
     let rules = Rules {
         digests: DigestSet::NONE,
@@ -44,10 +45,11 @@ pub(crate) async fn run(args: FetchArgs, session: &Session) -> Outcome {
         // Who gives no digest asks for no proof: nobody else could promise one.
         unproved: Unproved::Accept,
         wait: args.care.wait(),
-        mode: Mode::default(),
-        dry_run: args.care.dry_run,
+        only_plan: args.care.dry_run,
+        ..batch::rules(&session.settings)
     };
-    Batch::new(session, rules).run(stream::iter(wanted)).await
+    let fetch = batch::fetching(session, rules)?;
+    Batch::new(session).run(&fetch, stream::iter(wanted)).await
 }
 
 /// One address and what is said about its content.
@@ -93,15 +95,15 @@ impl<'a> Fetcher<'a> {
         })
     }
 
-    pub(super) fn wanted(&mut self, row: Row) -> Result<Wanted, Unfound> {
+    pub(super) fn wanted(&mut self, row: Row) -> Result<Wanted, Unread> {
         let shown = row.shown();
-        let unfound = |failure| Unfound {
+        let unread = |failure| Unread {
             item: None,
             link: shown.clone(),
             failure,
         };
-        let url = address(&row.address).map_err(unfound)?;
-        let storage = self.storage(&url).map_err(unfound)?;
+        let url = address(&row.address).map_err(unread)?;
+        let storage = self.storage(&url).map_err(unread)?;
         let name = match (&self.output, &row.name) {
             (Some(output), _) => output.clone(),
             (None, Some(name)) => FileName::clean(name, FALLBACK),
@@ -113,13 +115,14 @@ impl<'a> Fetcher<'a> {
             source = source.with_credential(token.clone(), &origins);
         }
         Ok(Wanted {
-            item: None,
             link: RedactedUrl::new(url.clone()).to_string(),
-            ids: Ids::default(),
+            ticket: None,
+            origin: None,
+            identity: identity(&url),
             root: self.directory.clone(),
             directory: self.directory.clone(),
             name,
-            identity: identity(&url),
+            other: None,
             expected: row.expected,
             source: Arc::new(source),
             storage,
@@ -143,7 +146,7 @@ impl<'a> Fetcher<'a> {
     }
 }
 
-fn rows(args: &FetchArgs, lang: Lang) -> Result<Vec<Result<Row, Unfound>>, Failure> {
+fn rows(args: &FetchArgs, lang: Lang) -> Result<Vec<Result<Row, Unread>>, Failure> {
     let several = args.urls.len() > 1;
     if several && (args.output.is_some() || args.sha256.is_some() || args.blake3.is_some()) {
         return Err(Failure::usage(Message::OneAddressOnly));
@@ -176,11 +179,11 @@ fn rows(args: &FetchArgs, lang: Lang) -> Result<Vec<Result<Row, Unfound>>, Failu
 }
 
 /// Reads a list. A bad line is reported in its place, and the rest goes on.
-fn list(path: &Path, lang: Lang) -> Result<Vec<Result<Row, Unfound>>, Failure> {
+fn list(path: &Path, lang: Lang) -> Result<Vec<Result<Row, Unread>>, Failure> {
     let rows = lines(path)?.into_iter().map(|(number, line)| {
-        row(&line).map_err(|unfound| Unfound {
-            failure: bad_line(path, number, &unfound.failure, lang),
-            ..unfound
+        row(&line).map_err(|unread| Unread {
+            failure: bad_line(path, number, &unread.failure, lang),
+            ..unread
         })
     });
     Ok(rows.collect())
@@ -217,26 +220,26 @@ pub(super) fn lines(path: &Path) -> Result<Vec<(usize, String)>, Failure> {
         .collect())
 }
 
-pub(super) fn row(line: &str) -> Result<Row, Unfound> {
+pub(super) fn row(line: &str) -> Result<Row, Unread> {
     let mut fields = line.split('\t').map(str::trim);
     let mut next = || fields.next().filter(|field| !field.is_empty());
     let address = next().unwrap_or_default().to_owned();
     let name = next().map(str::to_owned);
     let (sha256, bytes) = (next(), next());
-    let unfound = |failure| Unfound {
+    let unread = |failure| Unread {
         item: None,
         link: redact_text(&address).into_owned(),
         failure,
     };
-    self::address(&address).map_err(unfound)?;
+    self::address(&address).map_err(unread)?;
     let sha256 = sha256
         .map(|hex| digest("sha256", hex))
         .transpose()
-        .map_err(unfound)?;
+        .map_err(unread)?;
     let bytes = bytes
         .map(|text| text.parse().map_err(|_| not_a_size(text)))
         .transpose()
-        .map_err(unfound)?;
+        .map_err(unread)?;
     Ok(Row {
         address,
         name,

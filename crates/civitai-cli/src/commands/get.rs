@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use civitai_api::FileId;
 use civitai_api::select::{Choice, Variant};
-use civitai_download::digest::DigestSet;
-use civitai_download::{Existing, Mode, Wait};
+use civitai_download::Existing;
 use civitai_library::catalogue::Recorder;
+use civitai_library::fetch::{Fetch, Rules};
 use civitai_library::find::{self, Destination, FindError, Finder, LOOKUPS, Versions, Wish};
-use civitai_library::reuse::Holdings;
 use civitai_library::sealing::Sealing;
 use civitai_library::site::Site;
 use civitai_security::crypt::Level;
 use futures::stream::{self, BoxStream, StreamExt as _};
 
 use crate::args::{Choose, GetArgs, LevelName, PassphraseArgs, format, one, unproved};
-use crate::batch::{Batch, Rules, Unfound, Wanted};
+use crate::batch::{self, Batch, Found, Unread};
 use crate::commands::library;
 use crate::consent;
 use crate::containers::Containers;
@@ -35,23 +34,23 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> Outcome {
         &session.settings.base_url,
         session.printer.lang(),
     );
+    let is_dry_run = args.care.dry_run;
     let rules = Rules {
         wait: args.care.wait(),
-        dry_run: args.care.dry_run,
-        ..rules(&args.choose, args.care.force)
+        only_plan: is_dry_run,
+        ..rules(&args.choose, args.care.force, session)
     };
-    let recorder = recorder(session, rules.dry_run).await?;
-    let sealing = match args.encrypt {
-        Some(level) => Some(sealing(level, &args.passphrase, session).await?),
-        None => None,
+    let fetch = Fetch {
+        judge: Some(judge::of(session, args.choose.accept_unsafe)),
+        recorder: recorder(session, is_dry_run).await?,
+        sealing: match args.encrypt {
+            Some(level) => Some(sealing(level, &args.passphrase, session).await?),
+            None => None,
+        },
+        ..batch::fetching(session, rules)?
     };
-    // What is encrypted shares no bytes with what is there.
-    let holdings = match &sealing {
-        Some(_) => None,
-        None => holdings(session).await?,
-    };
-    let finder = finder(&args.choose, session, None)?.telling(recorder.clone());
-    let finder = Arc::new(if rules.dry_run {
+    let finder = finder(&args.choose, session, None)?.telling(fetch.recorder.clone());
+    let finder = Arc::new(if is_dry_run {
         finder
     } else {
         finder.looking_ahead(session.cancel.clone())
@@ -60,13 +59,7 @@ pub(crate) async fn run(args: GetArgs, session: &Session) -> Outcome {
         .map(|entry| follow(Arc::clone(&finder), entry))
         .buffered(LOOKUPS)
         .flatten();
-    Batch::new(session, rules)
-        .judging(judge::of(session, args.choose.accept_unsafe))
-        .recording(recorder)
-        .reusing(holdings)
-        .sealing(sealing)
-        .run(found)
-        .await
+    Batch::new(session).run(&fetch, found).await
 }
 
 /// Opens the keys that files are to be encrypted to, before anything is fetched.
@@ -99,28 +92,27 @@ pub(crate) async fn recorder(
     Ok(Some(Arc::new(recorder)))
 }
 
-/// What the libraries have already.
-pub(crate) async fn holdings(session: &Session) -> Result<Option<Arc<Holdings>>, Failure> {
-    let library = library::of(session)?;
-    let opened = library::blocking(session, move || Holdings::of(&library)).await?;
-    let holdings = opened.map_err(|error| library::failure(&error))?;
-    Ok(holdings.map(Arc::new))
-}
-
 /// How the files of links are treated.
-pub(crate) fn rules(choose: &Choose, force: bool) -> Rules {
+pub(crate) fn rules(choose: &Choose, force: bool, session: &Session) -> Rules {
     Rules {
-        digests: DigestSet::ALL | DigestSet::TREE,
         existing: if force {
             Existing::Replace
         } else {
             Existing::Keep
         },
         unproved: unproved(choose.accept_unverified),
-        mode: Mode::default(),
-        wait: Wait::Never,
-        dry_run: false,
+        ..batch::rules(&session.settings)
     }
+}
+
+/// The site, for who fetches from it.
+pub(crate) fn site(session: &Session) -> Result<Site, Failure> {
+    let settings = &session.settings;
+    Ok(Site {
+        client: network::site(session)?,
+        storage: network::storage(settings, network::policy(settings, &settings.base_url)?)?,
+        retry: network::retry(settings),
+    })
 }
 
 /// Who finds the files that links mean. With `patience` a limit of the site is waited out; without it, it is a failure.
@@ -130,11 +122,7 @@ pub(crate) fn finder(
     patience: Option<Patience>,
 ) -> Result<Finder, Failure> {
     let settings = &session.settings;
-    let site = Site {
-        client: network::site(session)?,
-        storage: network::storage(settings, network::policy(settings, &settings.base_url)?)?,
-        retry: network::retry(settings),
-    };
+    let site = site(session)?;
     let destination = match &choose.to {
         Some(to) => Destination::Directory(settings.layers.surroundings().directory.join(to)),
         None => Destination::Library {
@@ -155,36 +143,23 @@ pub(crate) fn finder(
     Ok(finder.describing(settings.layout.forms(), examples))
 }
 
-pub(crate) type Finds = BoxStream<'static, Result<Wanted, Unfound>>;
-
 /// Every file a link means, or why there is none.
-pub(crate) async fn follow(finder: Arc<Finder>, entry: Entry) -> Finds {
-    let link = match entry.link {
-        Ok(link) => link,
+pub(crate) async fn follow(finder: Arc<Finder>, entry: Entry) -> BoxStream<'static, Found> {
+    match entry.link {
+        Ok(link) => finder.follow(link).await.map(Ok).boxed(),
         Err(failure) => {
-            let unfound = Unfound {
+            let unread = Unread {
                 item: None,
                 link: entry.text,
                 failure,
             };
-            return stream::iter([Err(unfound)]).boxed();
+            stream::iter([Err(unread)]).boxed()
         }
-    };
-    let storage = finder.storage().clone();
-    let found = finder.follow(link).await;
-    let wanted = found.map(move |found| match found {
-        Ok(found) => Ok(Wanted::of(found, storage.clone())),
-        Err(unfound) => Err(Unfound {
-            item: None,
-            link: unfound.link,
-            failure: failure(&unfound.error),
-        }),
-    });
-    wanted.boxed()
+    }
 }
 
 /// Why a link led to no file, in the user's terms.
-fn failure(error: &FindError) -> Failure {
+pub(crate) fn failure(error: &FindError) -> Failure {
     match error {
         FindError::Archived => Failure::new(Kind::Archived, Message::ModelArchived),
         FindError::Consent => consent::missing(),

@@ -1,30 +1,27 @@
 //! `sync`: the library becomes what the lock says.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-use civitai_download::digest::DigestSet;
-use civitai_download::{Existing, Mode, Wait};
+use civitai_download::Wait;
 use civitai_library::Library;
-use civitai_library::licence::{Consent, Policy};
+use civitai_library::fetch::{Audience, Fetch, Rules, SyncFetch};
+use civitai_library::licence::Policy;
 use civitai_library::lock::{Lock, Locked};
-use civitai_library::operation::Done;
 use civitai_library::project::Project;
-use civitai_library::sync::{Plan, Step, Sync, SyncError};
-use civitai_security::FileName;
-use futures::stream;
+use civitai_library::sync::{Plan, Step, SyncError};
 use serde_json::json;
 
 use crate::args::{SyncArgs, unproved};
-use crate::batch::{Batch, Ids, Landed, Pinned, Rules, Unfound, Wanted};
-use crate::commands::library::{self, blocking, operation};
+use crate::batch::{self, Batch};
+use crate::commands::library::{self, operation};
 use crate::commands::{get, project};
-use crate::consent;
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
 use crate::judge;
-use crate::network;
+use crate::printer::Printer;
 use crate::session::{Outcome, Session};
-use crate::text::{self, Hint, Message};
+use crate::terms::Terms;
+use crate::text::{self, Message};
 
 /// How a sync treats what it meets.
 #[derive(Clone, Copy, Debug)]
@@ -121,7 +118,7 @@ impl Work<'_> {
         for step in &plan.steps {
             if let Some(action) = action(step) {
                 exits.push(Exit::Partly);
-                self.tell(step, action);
+                tell(step, action, printer);
             }
         }
         let is_in_step = exits.is_empty();
@@ -139,12 +136,11 @@ impl Work<'_> {
     }
 
     async fn carry_out(self, care: Care, mut exits: Vec<Exit>) -> Outcome {
-        let library = self.library.clone();
-        // What a killed sync put into the trash is back before it is looked for.
-        let recovered = blocking(self.session, move || library.recover()).await?;
-        recovered.map_err(operation::failure)?;
+        let session = self.session;
+        let sync = self.sync();
+        self.unless_stopped(sync.recover()).await?;
         let plan = self.plan().await?;
-        let printer = &self.session.printer;
+        let printer = &session.printer;
         if plan.is_in_step() {
             self.tell_in_step();
             if printer.is_json() {
@@ -152,263 +148,73 @@ impl Work<'_> {
             }
             return Ok(Exit::of_items(&exits));
         }
-        let mut refused = self.refused(&plan);
-        refused.extend(self.unconsented(&plan, &refused, care)?);
-        let plan = plan.without(|file| refused.iter().any(|(out, _)| out == file));
-        for step in &plan.steps {
-            if let Some(action @ ("move" | "trash" | "replace")) = action(step) {
-                self.tell(step, action);
-            }
-        }
-        for done in self.prepare(&plan).await? {
-            // Whoever read standard output may leave; the files are wanted all the same.
-            let _ = operation::tell(&done, printer);
-        }
-        let blocked = plan.steps.iter().filter_map(|step| match step {
-            Step::Blocked { file } => Some((file.clone(), self.in_the_way(file))),
-            _ => None,
-        });
-        let failed: Vec<_> = refused.into_iter().chain(blocked).collect();
-        let fetches = plan.fetches().count();
-        let landed = Landed::default();
-        let outcome = if fetches == 0 && failed.is_empty() {
+        let kept = plan.kept;
+        let batch = Arc::new(Batch::new(session));
+        let asker = Terms::new(session, care.consent);
+        let settled = sync.settle(plan, &asker, &*batch).await.map_err(failure)?;
+        if settled.is_over() {
             if printer.is_json() {
-                printer.record("summary", &nothing_done(plan.kept))?;
+                printer.record("summary", &nothing_done(kept))?;
             }
-            Ok(Exit::Done)
-        } else {
-            self.fetch(&plan, failed, care, &landed).await
-        };
-        self.note(&landed).await?;
-        exits.push(outcome?);
+            exits.push(Exit::Done);
+            return Ok(Exit::of_items(&exits));
+        }
+        let fetch = self.fetching(care).await?;
+        let site = get::site(session)?;
+        let audience = Arc::clone(&batch) as Arc<dyn Audience>;
+        let fetching = sync.fetch(settled, (&fetch, &site), &session.cancel, audience);
+        let fetched = batch.shown(fetching).await;
+        exits.push(batch.end());
+        fetched.map_err(failure)?;
         Ok(Exit::of_items(&exits))
     }
 
+    fn sync(&self) -> SyncFetch<'_> {
+        SyncFetch {
+            library: &self.library,
+            project: &self.project.directory,
+            lock: &self.lock,
+            policy: &self.policy,
+        }
+    }
+
     async fn plan(&self) -> Result<Plan, Failure> {
-        let (library, project, lock) = self.parts();
         let printer = Arc::clone(&self.session.printer);
-        let planned = blocking(self.session, move || {
-            let catalogue = library.catalogue_if_there()?;
-            let sync = Sync {
-                library: &library,
-                project: &project.directory,
-                lock: &lock,
-            };
-            sync.plan(catalogue.as_ref(), &mut |path| {
-                printer.detail(&Message::Project(text::Project::Reading {
-                    path: path.to_string(),
-                }));
-            })
-        });
-        planned.await?.map_err(failure)
-    }
-
-    async fn prepare(&self, plan: &Plan) -> Result<Vec<Done>, Failure> {
-        let (library, project, lock) = self.parts();
-        let plan = plan.clone();
-        let prepared = tokio::task::spawn_blocking(move || {
-            let mut catalogue = library.catalogue()?;
-            let sync = Sync {
-                library: &library,
-                project: &project.directory,
-                lock: &lock,
-            };
-            sync.prepare(&mut catalogue, &plan)
-        });
-        joined(prepared.await).map_err(failure)
-    }
-
-    /// Notes which files have landed.
-    async fn note(&self, landed: &Landed) -> Result<(), Failure> {
-        let paths = std::mem::take(&mut *landed.lock().unwrap_or_else(PoisonError::into_inner));
-        if paths.is_empty() {
-            return Ok(());
-        }
-        let (library, project, lock) = self.parts();
-        let noted = tokio::task::spawn_blocking(move || {
-            let files = lock.files().iter();
-            let files: Vec<&Locked> = files
-                .filter(|file| paths.contains(&library.root.join(&file.path)))
-                .collect();
-            let mut catalogue = library.catalogue()?;
-            let sync = Sync {
-                library: &library,
-                project: &project.directory,
-                lock: &lock,
-            };
-            sync.placed(&mut catalogue, &files)
-        });
-        joined(noted.await).map_err(failure)
-    }
-
-    fn parts(&self) -> (Library, Project, Arc<Lock>) {
-        (
-            self.library.clone(),
-            self.project.clone(),
-            Arc::clone(&self.lock),
-        )
-    }
-
-    /// What the policy forbids of what is to be fetched.
-    fn refused(&self, plan: &Plan) -> Vec<(Locked, Failure)> {
-        plan.fetches()
-            .filter_map(|file| {
-                let refusal = self.policy.judge(&file.facts_now()).err()?;
-                let failure = Failure::library(Kind::Policy, &refusal)
-                    .with_hint(Hint::Project(text::Project::PolicySays));
-                Some((file.clone(), failure))
-            })
-            .collect()
-    }
-
-    /// What nobody consents to of what is to be fetched.
-    fn unconsented(
-        &self,
-        plan: &Plan,
-        refused: &[(Locked, Failure)],
-        care: Care,
-    ) -> Result<Vec<(Locked, Failure)>, Failure> {
-        let open = plan.fetches().filter(|file| {
-            let verdict = self.policy.judge(&file.facts_now());
-            verdict == Ok(Consent::Needed) && !refused.iter().any(|(out, _)| out == *file)
-        });
-        let open: Vec<&Locked> = open.collect();
-        if open.is_empty() || care.consent {
-            return Ok(Vec::new());
-        }
-        let names = open.iter().map(|file| {
-            file.about
-                .title
-                .clone()
-                .unwrap_or_else(|| file.name.clone())
-        });
-        if consent::ask(names.collect(), &self.session.printer)? {
-            return Ok(Vec::new());
-        }
-        let refused = open
-            .into_iter()
-            .map(|file| (file.clone(), consent::missing()));
-        Ok(refused.collect())
-    }
-
-    fn in_the_way(&self, file: &Locked) -> Failure {
-        let path = self.library.root.join(&file.path);
-        Failure::new(Kind::Io, Message::Project(text::Project::NotOurs { path }))
-            .with_hint(Hint::Project(text::Project::MoveOrAdopt))
-    }
-
-    async fn fetch(
-        &self,
-        plan: &Plan,
-        failed: Vec<(Locked, Failure)>,
-        care: Care,
-        landed: &Landed,
-    ) -> Outcome {
-        let session = self.session;
-        let settings = &session.settings;
-        let client = network::site(session)?;
-        let storage = network::storage(settings, network::policy(settings, &settings.base_url)?)?;
-        let mut wanted: Vec<Result<Wanted, Unfound>> = Vec::new();
-        for (file, failure) in failed {
-            wanted.push(Err(Unfound {
-                item: None,
-                link: file.path.to_string(),
-                failure,
+        let sync = self.sync();
+        let planning = sync.plan(move |path| {
+            printer.detail(&Message::Project(text::Project::Reading {
+                path: path.to_string(),
             }));
+        });
+        self.unless_stopped(planning).await
+    }
+
+    /// Gives up waiting for work that changes nothing, or that the next run does again, when the user wants to stop.
+    async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = Result<T, SyncError>>,
+    ) -> Result<T, Failure> {
+        match self.session.cancel.run_until_cancelled(work).await {
+            Some(done) => done.map_err(failure),
+            None => Err(Failure::interrupted()),
         }
-        for step in &plan.steps {
-            let (Step::Fetch { file } | Step::Replace { file }) = step else {
-                continue;
-            };
-            let path = self.library.root.join(&file.path);
-            session
-                .printer
-                .detail(&Message::Project(text::Project::Licence {
-                    licence: file.about.licence.clone(),
-                }));
-            wanted.push(Ok(Wanted {
-                item: None,
-                link: file.wanted.link.clone(),
-                ids: Ids {
-                    model_id: file.model.map(civitai_api::ModelId::get),
-                    version_id: Some(file.version.get()),
-                    file_id: Some(file.file.get()),
-                },
-                root: self.library.root.clone(),
-                directory: path
-                    .parent()
-                    .map_or_else(|| self.library.root.clone(), Into::into),
-                name: FileName::clean(file.path.name(), &file.file.to_string()),
-                identity: file.identity(),
-                expected: file.expected(),
-                source: file.source(client.clone()),
-                storage: storage.clone(),
-                description: None,
-                pinned: Some(Pinned {
-                    existing: if matches!(step, Step::Replace { .. }) {
-                        Existing::Replace
-                    } else {
-                        Existing::Keep
-                    },
-                    root: self.library.root.clone(),
-                    landed: Arc::clone(landed),
-                }),
-                terms: Some(file.facts()),
-                site_scan: None,
-                shares: false,
-            }));
-        }
+    }
+
+    async fn fetching(&self, care: Care) -> Result<Fetch, Failure> {
         let rules = Rules {
-            digests: DigestSet::ALL,
-            existing: Existing::Keep,
             unproved: unproved(care.accept_unverified),
-            mode: Mode::default(),
             wait: if care.wait {
                 Wait::UntilFree
             } else {
                 Wait::Never
             },
-            dry_run: false,
+            ..batch::rules(&self.session.settings)
         };
-        let recorder = get::recorder(session, false).await?;
-        Batch::new(session, rules)
-            .judging(judge::of(session, care.accept_unsafe))
-            .recording(recorder)
-            .run(stream::iter(wanted))
-            .await
-    }
-
-    fn tell(&self, step: &Step, action: &'static str) {
-        let printer = &self.session.printer;
-        let path = step.path().to_string();
-        if printer.is_json() {
-            let mut line = json!({ "path": path, "action": action });
-            if let Step::Move { from, .. } = step {
-                line["from"] = json!(from.as_str());
-            }
-            if let Some(file) = file_of(step) {
-                line["modelId"] = json!(file.model.map(civitai_api::ModelId::get));
-                line["versionId"] = json!(file.version.get());
-                line["fileId"] = json!(file.file.get());
-                line["bytes"] = json!(file.bytes);
-                line["sha256"] = json!(file.sha256.map(|digest| digest.to_string()));
-                line["licence"] = file.about.licence.to_json().into();
-            }
-            let _ = printer.record("planned", &line);
-            return;
-        }
-        let from = match step {
-            Step::Move { from, .. } => Some(from.to_string()),
-            _ => None,
-        };
-        let bytes = file_of(step).and_then(|file| file.bytes);
-        let message = Message::Project(text::Project::Step {
-            action,
-            path,
-            from,
-            bytes,
-        });
-        let _ = printer.data(&message.say(printer.lang()));
+        Ok(Fetch {
+            judge: Some(judge::of(self.session, care.accept_unsafe)),
+            recorder: get::recorder(self.session, false).await?,
+            ..batch::fetching(self.session, rules)?
+        })
     }
 
     fn tell_in_step(&self) {
@@ -418,6 +224,52 @@ impl Work<'_> {
                 files: self.lock.files().len(),
             }));
     }
+}
+
+/// Says what is going to be moved and put away, and to who wants details what comes under which licence.
+pub(crate) fn tell_plan(plan: &Plan, printer: &Printer) {
+    for step in &plan.steps {
+        if let Some(action @ ("move" | "trash" | "replace")) = action(step) {
+            tell(step, action, printer);
+        }
+    }
+    for file in plan.fetches() {
+        printer.detail(&Message::Project(text::Project::Licence {
+            licence: file.about.licence.clone(),
+        }));
+    }
+}
+
+fn tell(step: &Step, action: &'static str, printer: &Printer) {
+    let path = step.path().to_string();
+    if printer.is_json() {
+        let mut line = json!({ "path": path, "action": action });
+        if let Step::Move { from, .. } = step {
+            line["from"] = json!(from.as_str());
+        }
+        if let Some(file) = file_of(step) {
+            line["modelId"] = json!(file.model.map(civitai_api::ModelId::get));
+            line["versionId"] = json!(file.version.get());
+            line["fileId"] = json!(file.file.get());
+            line["bytes"] = json!(file.bytes);
+            line["sha256"] = json!(file.sha256.map(|digest| digest.to_string()));
+            line["licence"] = file.about.licence.to_json().into();
+        }
+        let _ = printer.record("planned", &line);
+        return;
+    }
+    let from = match step {
+        Step::Move { from, .. } => Some(from.to_string()),
+        _ => None,
+    };
+    let bytes = file_of(step).and_then(|file| file.bytes);
+    let message = Message::Project(text::Project::Step {
+        action,
+        path,
+        from,
+        bytes,
+    });
+    let _ = printer.data(&message.say(printer.lang()));
 }
 
 /// What the user hears of a step; nothing of what is only noted.
@@ -447,10 +299,6 @@ fn nothing_done(kept: usize) -> serde_json::Value {
         "downloaded": 0, "resumed": 0, "skipped": kept, "linked": 0, "failed": 0, "quarantined": 0,
         "bytes": 0, "fetchedBytes": 0, "seconds": 0.0,
     })
-}
-
-fn joined<T>(result: Result<T, tokio::task::JoinError>) -> T {
-    result.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
 }
 
 fn failure(error: SyncError) -> Failure {

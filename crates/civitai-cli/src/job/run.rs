@@ -8,14 +8,15 @@ use civitai_download::Wait;
 use civitai_download::jobs::{
     Change, End, Item, ItemState, Job, Order, Outcome, State, Strategy, Trouble,
 };
-use civitai_library::find::LOOKUPS;
+use civitai_library::fetch::{Fetch, Rules};
+use civitai_library::find::{LOOKUPS, Unfound};
 use futures::stream::{self, StreamExt as _};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
 use super::clerk::Clerk;
 use super::{Held, Notes, Options, Side, failure};
-use crate::batch::{Batch, Rules, Unfound, Wanted};
+use crate::batch::{self, Batch, Unread, Wanted};
 use crate::commands::get;
 use crate::exit::{Exit, Kind};
 use crate::failure::Failure;
@@ -72,7 +73,7 @@ pub(crate) async fn carry_out(
         mode: job.mode,
         // Nobody stands by who could try again.
         wait: Wait::UntilFree,
-        ..get::rules(&options.choose, options.force)
+        ..get::rules(&options.choose, options.force, &session)
     };
     let exit = fetch(open, &options, rules, &session, side).await;
     let (held, wish) = clerk
@@ -108,10 +109,14 @@ async fn fetch(
     session: &Session,
     side: Side,
 ) -> Result<Exit, Failure> {
-    let recorder = get::recorder(session, false).await?;
-    let holdings = get::holdings(session).await?;
-    let finder = get::finder(&options.choose, session, Some(side.patience.clone()))?;
-    let finder = finder.telling(recorder.clone());
+    let fetch = Fetch {
+        judge: Some(judge::of(session, options.choose.accept_unsafe)),
+        recorder: get::recorder(session, false).await?,
+        patience: Some(Arc::new(side.patience.clone())),
+        ..batch::fetching(session, rules)?
+    };
+    let finder = get::finder(&options.choose, session, Some(side.patience))?;
+    let finder = finder.telling(fetch.recorder.clone());
     let finder = Arc::new(finder.looking_ahead(session.cancel.clone()));
     let notes = side.notes.clone();
     let found = stream::iter(open)
@@ -127,21 +132,23 @@ async fn fetch(
                 each.found(item);
                 let item = Some(item);
                 match find {
-                    Ok(wanted) => Ok(Wanted { item, ..wanted }),
-                    Err(unfound) => Err(Unfound { item, ..unfound }),
+                    Ok(Ok(wanted)) => Ok(Ok(Wanted {
+                        ticket: item,
+                        ..wanted
+                    })),
+                    Ok(Err(unfound)) => Ok(Err(Unfound {
+                        ticket: item,
+                        ..unfound
+                    })),
+                    Err(unread) => Err(Unread { item, ..unread }),
                 }
             });
             let listed = stream::once(async move { last.listed(item) });
             finds.map(Some).chain(listed.map(|()| None))
         })
         .filter_map(std::future::ready);
-    let outcome = Batch::new(session, rules)
-        .judging(judge::of(session, options.choose.accept_unsafe))
-        .recording(recorder)
-        .reusing(holdings)
-        .beside(side)
-        .run(found)
-        .await;
+    let batch = Batch::new(session).beside(side.notes);
+    let outcome = batch.run(&fetch, found).await;
     // Nothing is returned early: what cannot be printed is no reason to stop a job.
     Ok(outcome.unwrap_or(Exit::Done))
 }

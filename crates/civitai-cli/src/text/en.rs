@@ -1,9 +1,9 @@
 //! English.
 
 use civitai_download::Verified;
+use civitai_library::fetch::Action;
 
 use super::{Hint, Label, Lang, Message, paths, size, span, tenths};
-use crate::batch::Action;
 use crate::exit::Kind;
 use crate::settings::Bad;
 
@@ -154,6 +154,7 @@ pub(super) fn say(message: &Message) -> String {
         Message::Planned {
             action,
             path,
+            other,
             bytes,
         } => {
             let action = match action {
@@ -162,8 +163,14 @@ pub(super) fn say(message: &Message) -> String {
                 Action::Resume => "resume",
                 Action::Skip => "skip",
             };
+            let other = other.as_ref().map_or_else(String::new, |other| {
+                format!(
+                    "\n  or {}: its header, which a dry run does not ask for, tells which",
+                    other.display()
+                )
+            });
             format!(
-                "{action} {} ({})",
+                "{action} {} ({}){other}",
                 path.display(),
                 bytes.map_or("size unknown".to_owned(), size)
             )

@@ -2,9 +2,9 @@
 
 use civitai_api::Gap;
 use civitai_download::Verified;
+use civitai_library::fetch::Action;
 
 use super::{Hint, Label, Lang, Message, paths, size, span, tenths};
-use crate::batch::Action;
 use crate::exit::Kind;
 use crate::settings::Bad;
 
@@ -120,14 +120,26 @@ pub(super) fn say(message: &Message) -> String {
         Message::OutputLost { problem } => format!("標準出力に書き込めません: {problem}"),
         Message::PictureTellsNothing => "画像の作成に使われたモデルがサイトに記録されていません".to_owned(),
         Message::Place(place) => place.say(Lang::Ja),
-        Message::Planned { action, path, bytes } => {
+        Message::Planned {
+            action,
+            path,
+            other,
+            bytes,
+        } => {
             let action = match action {
                 Action::Download => "取得",
                 Action::Link => "共有",
                 Action::Resume => "再開",
                 Action::Skip => "不要",
             };
-            format!("{action}: {} ({})", path.display(), bytes.map_or("サイズ不明".to_owned(), size))
+            let other = other.as_ref().map_or_else(String::new, |other| {
+                format!(
+                    "\n  または {}: どちらになるかはヘッダーで決まり、--dry-run では取得しません",
+                    other.display()
+                )
+            });
+            let bytes = bytes.map_or("サイズ不明".to_owned(), size);
+            format!("{action}: {} ({bytes}){other}", path.display())
         }
         Message::Quarantined { path } => format!("受信したままのファイルを {} に隔離しました", path.display()),
         Message::SameFile { link } => format!("{link} は今回すでに取得するファイルと同じです"),

@@ -11,10 +11,10 @@ use civitai_download::{
     Connections, Error, Existing, Lease, LeaseError, Target, Transfer, Unproved,
 };
 use civitai_reliability::RetryPolicy;
-use civitai_security::RedactedUrl;
+use civitai_security::{RedactedUrl, redact_text};
 use url::Url;
 
-use super::Run;
+use super::{Aside, Run};
 use crate::blocking;
 use crate::find::Wanted;
 use crate::sidecar::{Beside, Fact, Form, Written, describe, path};
@@ -52,18 +52,20 @@ impl Run<'_> {
         });
         match written.await {
             Ok(written) => {
-                for problem in &written.problems {
-                    tracing::warn!(path = %problem.path.display(), problem = %problem.fault, "a sidecar was left as it is");
+                for problem in written.problems {
+                    self.aside(Aside::Sidecar(problem));
                 }
             }
-            Err(error) => tracing::warn!(%error, "no sidecars could be written"),
+            Err(error) => self.aside(Aside::NoSidecars(error)),
         }
     }
 
     /// Fetches the pictures of a model that are not there.
     pub(super) async fn illustrate(&self, wanted: &Wanted, model: &Path) {
-        let pictures = wanted.description.iter().flat_map(|of| &of.pictures);
-        for picture in pictures {
+        let Some(description) = &wanted.description else {
+            return;
+        };
+        for picture in &description.pictures {
             // A folder that cannot be read has no pictures; the transfer will say so.
             let beside = Beside::of(model).unwrap_or_default();
             let is_idle =
@@ -71,28 +73,34 @@ impl Run<'_> {
             if is_idle || picture.is_there(model, &beside) {
                 continue;
             }
-            let site = self.fetch.site.client.origin();
-            let Some(url) = picture.address(site) else {
+            let Some(url) = picture.address(&description.site) else {
+                self.without(&picture.url, None);
                 continue;
             };
-            if let Err(error) = self.picture(&picture.path(model), url).await {
+            if let Err(error) = self.picture(wanted, &picture.path(model), url).await {
                 if error.is_transient() {
                     self.gallery.is_closed.store(true, Ordering::Relaxed);
                 }
-                tracing::debug!(%error, "a picture cannot be had");
+                self.without(&picture.url, Some(error));
             }
         }
     }
 
-    async fn picture(&self, path: &Path, url: Url) -> Result<(), Error> {
+    fn without(&self, url: &str, error: Option<Error>) {
+        self.aside(Aside::Picture {
+            url: redact_text(url).into_owned(),
+            error,
+        });
+    }
+
+    async fn picture(&self, wanted: &Wanted, path: &Path, url: Url) -> Result<(), Error> {
         let identity = format!("picture:{}", RedactedUrl::new(url.clone()));
         let source = source_fn(move || {
             let lease = Lease::new(RedactedUrl::new(url.clone()));
             async { Ok::<_, LeaseError>(lease) }
         });
         let target = Target::new(path, identity);
-        let storage = self.fetch.site.storage.clone();
-        let transfer = Transfer::new(storage, Arc::new(source), target)
+        let transfer = Transfer::new(wanted.storage.clone(), Arc::new(source), target)
             .digests(DigestSet::NONE)
             .connections(Connections::AtMost(1))
             .retry(RetryPolicy::default().with_retries(1))

@@ -1,4 +1,7 @@
 //! A library made equal to a lock: what moves and goes by a plan on the disk, what is missing by transfers.
+//!
+//! [`SyncFetch::plan`] compares, [`SyncFetch::settle`] does what needs no network, [`SyncFetch::fetch`] does the rest. A sync
+//! that was stopped anywhere is gone on with by the next one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,127 +11,164 @@ use civitai_security::FileName;
 use futures::stream;
 use tokio_util::sync::CancellationToken;
 
-use super::{Ended, Fetch, FetchError, Run, Task, Tell};
-use crate::blocking;
+use super::{Audience, Ended, Fetch, FetchError, Told};
 use crate::catalogue::Origin;
 use crate::find::{Asker, FindError, Wanted};
 use crate::licence::{Consent, Policy};
 use crate::lock::{Lock, Locked};
 use crate::operation::Done;
+use crate::path::LibraryPath;
+use crate::site::Site;
 use crate::sync::{Plan, Step, Sync, SyncError};
+use crate::{Library, blocking};
 
 /// The making of a library equal to a lock.
 #[derive(Debug)]
 pub struct SyncFetch<'a> {
-    /// How files are fetched, and into which library.
-    pub fetch: &'a Fetch,
+    /// The library.
+    pub library: &'a Library,
     /// The directory of the project, by which its files are told from those of other projects.
     pub project: &'a Path,
     /// What should be there.
-    pub lock: Arc<Lock>,
+    pub lock: &'a Arc<Lock>,
     /// What may be fetched.
     pub policy: &'a Policy,
-    /// Who is asked about models that depict real persons.
-    pub asker: &'a dyn Asker,
 }
 
-/// What a sync has done, or would do.
+/// A library in which only files are missing.
 #[derive(Debug)]
-pub struct Synced {
-    /// What differed.
-    pub plan: Plan,
+pub struct Settled {
+    /// What was, or is, to be done, without what must not be fetched.
+    pub plan: Arc<Plan>,
     /// What was moved, and what was put into the trash, if anything was.
-    pub done: Vec<Done>,
-    /// What became of the files that were to be fetched, and of those that were refused.
-    pub ended: Vec<Arc<Ended>>,
+    pub done: Vec<Arc<Done>>,
+    /// What must not be fetched, or has somebody else's file in its place.
+    refused: Vec<(Locked, FetchError)>,
+}
+
+impl Settled {
+    /// Says whether nothing is left: nothing has to be fetched, and nothing was refused.
+    pub fn is_over(&self) -> bool {
+        self.refused.is_empty() && self.plan.fetches().next().is_none()
+    }
 }
 
 impl SyncFetch<'_> {
-    /// What differs. Nothing is changed.
-    pub async fn plan(&self) -> Result<Plan, SyncError> {
-        let (here, lock) = (self.here(), Arc::clone(&self.lock));
+    /// What differs. Nothing is changed. `reading` is told of each file that has to be read for that.
+    pub async fn plan(
+        &self,
+        mut reading: impl FnMut(&LibraryPath) + Send + 'static,
+    ) -> Result<Plan, SyncError> {
+        let here = self.here();
         blocking(move || {
             let catalogue = here.library.catalogue_if_there()?;
-            here.sync(&lock).plan(catalogue.as_ref(), &mut |_| {})
+            here.sync().plan(catalogue.as_ref(), &mut reading)
         })
         .await
     }
 
-    /// Makes the library equal to the lock. What the policy forbids, nobody consents to, or somebody else's file is in the
-    /// place of, stays as it is and is told as a failure.
+    /// Puts back what a killed sync had put into the trash, before [`SyncFetch::plan`] looks for it.
+    pub async fn recover(&self) -> Result<(), SyncError> {
+        let library = self.library.clone();
+        Ok(blocking(move || library.recover()).await?)
+    }
+
+    /// Does what needs no network. What the policy forbids, nobody consents to, or somebody else's file is in the place of,
+    /// is left out.
+    pub async fn settle(
+        &self,
+        plan: Plan,
+        asker: &dyn Asker,
+        audience: &dyn Audience,
+    ) -> Result<Settled, SyncError> {
+        let refused = self.refused(&plan, asker);
+        let plan = plan.without(|file| refused.iter().any(|(out, _)| out == file));
+        let plan = Arc::new(plan);
+        audience.hear(Told::Syncing(Arc::clone(&plan)));
+        let (here, steps) = (self.here(), Arc::clone(&plan));
+        let done = blocking(move || {
+            let mut catalogue = here.library.catalogue()?;
+            here.sync().prepare(&mut catalogue, &steps)
+        });
+        let done: Vec<_> = done.await?.into_iter().map(Arc::new).collect();
+        for done in &done {
+            audience.hear(Told::Done(Arc::clone(done)));
+        }
+        Ok(Settled {
+            plan,
+            done,
+            refused,
+        })
+    }
+
+    /// Fetches what is missing, and tells of what was refused as of a failure.
     ///
     /// # Cancel safety
-    /// As [`Fetch::run`]: a sync that was stopped is gone on with by the next one.
-    pub async fn run(&self, cancel: &CancellationToken, tell: Tell) -> Result<Synced, SyncError> {
-        let library = self.fetch.library.clone();
-        // What a killed sync put into the trash is back before it is looked for.
-        blocking(move || library.recover()).await?;
-        let plan = self.plan().await?;
-        let refused: Vec<(Locked, FetchError)> = self.refused(&plan);
-        let to_do = plan
-            .clone()
-            .without(|file| refused.iter().any(|(out, _)| out == file));
-        if to_do.is_in_step() && refused.is_empty() {
-            return Ok(Synced {
-                plan,
-                done: Vec::new(),
-                ended: Vec::new(),
-            });
-        }
-        let done = self.prepare(&to_do).await?;
-        let mut ended: Vec<Arc<Ended>> = refused
-            .into_iter()
-            .map(|(file, error)| Arc::new(self.not_begun(&file, error)))
-            .collect();
+    /// As [`Fetch::run`].
+    pub async fn fetch(
+        &self,
+        settled: Settled,
+        (fetch, site): (&Fetch, &Site),
+        cancel: &CancellationToken,
+        audience: Arc<dyn Audience>,
+    ) -> Result<Vec<Arc<Ended>>, SyncError> {
+        let refused = settled.refused.into_iter().map(|(file, error)| {
+            let path = self.library.root.join(&file.path);
+            let file = Arc::new(self.wanted(&file, Existing::Keep, site));
+            Arc::new(Ended::of(&file, path, Err(error)))
+        });
+        let mut ended: Vec<Arc<Ended>> = refused.collect();
         for ended in &ended {
-            tell(super::Told::Ended(Arc::clone(ended)));
+            audience.hear(Told::Ended(Arc::clone(ended)));
         }
-        let tasks: Vec<_> = to_do
+        let wanted: Vec<_> = settled
+            .plan
             .steps
             .iter()
-            .filter_map(|step| self.task(step))
+            .filter_map(|step| match step {
+                Step::Fetch { file } => Some(Ok(self.wanted(file, Existing::Keep, site))),
+                Step::Replace { file } => Some(Ok(self.wanted(file, Existing::Replace, site))),
+                _ => None,
+            })
             .collect();
-        let run = Run::new(self.fetch, cancel.clone(), tell).await;
-        let fetched = run.all(stream::iter(tasks.into_iter().map(Ok))).await;
-        self.fetch.keep().await;
+        let fetched = fetch.gather(stream::iter(wanted), cancel, audience).await;
         self.note(&fetched).await?;
         ended.extend(fetched);
-        Ok(Synced { plan, done, ended })
+        Ok(ended)
     }
 
     /// What must not be fetched, and where somebody else's file stands.
-    fn refused(&self, plan: &Plan) -> Vec<(Locked, FetchError)> {
-        let refused = plan.steps.iter().filter_map(|step| match step {
-            Step::Blocked { file } => {
-                let path = self.fetch.library.root.join(&file.path);
-                Some((file.clone(), FetchError::NotOurs { path }))
-            }
-            Step::Fetch { file } | Step::Replace { file } => {
-                let error = match self.policy.judge(&file.facts_now()) {
-                    Ok(Consent::NotNeeded) => return None,
-                    Ok(Consent::Needed) => {
-                        let title = file.about.title.as_deref().unwrap_or(&file.name);
-                        if self.asker.consents(title) {
-                            return None;
+    fn refused(&self, plan: &Plan, asker: &dyn Asker) -> Vec<(Locked, FetchError)> {
+        let mut refused = Vec::new();
+        let mut open = Vec::new();
+        for step in &plan.steps {
+            match step {
+                Step::Blocked { file } => {
+                    let path = self.library.root.join(&file.path);
+                    refused.push((file.clone(), FetchError::NotOurs { path }));
+                }
+                Step::Fetch { file } | Step::Replace { file } => {
+                    match self.policy.judge(&file.facts_now()) {
+                        Ok(Consent::NotNeeded) => {}
+                        Ok(Consent::Needed) => open.push(file),
+                        Err(refusal) => {
+                            refused.push((file.clone(), FindError::Refused(refusal).into()));
                         }
-                        FindError::Consent
                     }
-                    Err(refusal) => FindError::Refused(refusal),
-                };
-                Some((file.clone(), error.into()))
+                }
+                _ => {}
             }
-            _ => None,
-        });
-        refused.collect()
-    }
-
-    async fn prepare(&self, plan: &Plan) -> Result<Vec<Done>, SyncError> {
-        let (here, lock, plan) = (self.here(), Arc::clone(&self.lock), plan.clone());
-        blocking(move || {
-            let mut catalogue = here.library.catalogue()?;
-            here.sync(&lock).prepare(&mut catalogue, &plan)
-        })
-        .await
+        }
+        let titles = open
+            .iter()
+            .map(|file| file.about.title.as_deref().unwrap_or(&file.name));
+        if !open.is_empty() && !asker.consents(&titles.collect::<Vec<_>>()) {
+            let missing = open
+                .into_iter()
+                .map(|file| (file.clone(), FindError::Consent.into()));
+            refused.extend(missing);
+        }
+        refused
     }
 
     /// Notes which files have landed.
@@ -138,83 +178,70 @@ impl SyncFetch<'_> {
         if landed.is_empty() {
             return Ok(());
         }
-        let (here, lock) = (self.here(), Arc::clone(&self.lock));
+        let here = self.here();
         blocking(move || {
+            let landed: std::collections::HashSet<&Path> =
+                landed.iter().map(PathBuf::as_path).collect();
             let root = &here.library.root;
-            let files = lock.files().iter();
+            let files = here.lock.files().iter();
             let files: Vec<&Locked> = files
-                .filter(|file| landed.contains(&root.join(&file.path)))
+                .filter(|file| landed.contains(root.join(&file.path).as_path()))
                 .collect();
             let mut catalogue = here.library.catalogue()?;
-            here.sync(&lock).placed(&mut catalogue, &files)
+            here.sync().placed(&mut catalogue, &files)
         })
         .await
     }
 
-    fn task(&self, step: &Step) -> Option<Task> {
-        let (file, existing) = match step {
-            Step::Fetch { file } => (file, Existing::Keep),
-            Step::Replace { file } => (file, Existing::Replace),
-            _ => return None,
-        };
-        let root = &self.fetch.library.root;
+    fn wanted(&self, file: &Locked, existing: Existing, site: &Site) -> Wanted {
+        let root = &self.library.root;
         let path = root.join(&file.path);
-        Some(Task {
-            wanted: Arc::new(Wanted {
-                link: file.wanted.link.clone(),
-                origin: origin(file),
-                root: root.clone(),
-                directory: path.parent().map_or_else(|| root.clone(), Into::into),
-                name: FileName::clean(file.path.name(), &file.file.to_string()),
-                expected: file.expected(),
-                source: file.source(self.fetch.site.client.clone()),
-                description: None,
-                terms: file.facts(),
-                site_scan: None,
-                shares: false,
-            }),
-            pinned: Some(existing),
-        })
-    }
-
-    fn not_begun(&self, file: &Locked, error: FetchError) -> Ended {
-        Ended {
+        Wanted {
             link: file.wanted.link.clone(),
-            origin: Some(origin(file)),
-            path: Some(self.fetch.library.root.join(&file.path)),
-            outcome: Err(error),
-            judgement: None,
+            ticket: None,
+            origin: Some(Origin {
+                model: file.model,
+                version: file.version,
+                file: Some(file.file),
+            }),
+            identity: file.identity(),
+            root: root.clone(),
+            directory: path.parent().map_or_else(|| root.clone(), Into::into),
+            name: FileName::clean(file.path.name(), &file.file.to_string()),
+            other: None,
+            expected: file.expected(),
+            source: file.source(site.client.clone()),
+            storage: site.storage.clone(),
+            pinned: Some(existing),
+            description: None,
+            terms: Some(file.facts()),
+            site_scan: None,
+            shares: false,
         }
     }
 
     fn here(&self) -> Here {
         Here {
-            library: self.fetch.library.clone(),
+            library: self.library.clone(),
             project: self.project.to_owned(),
+            lock: Arc::clone(self.lock),
         }
     }
 }
 
-/// The places that work beside the runtime takes along.
+/// What work beside the runtime takes along.
 struct Here {
-    library: crate::Library,
+    library: Library,
     project: PathBuf,
+    lock: Arc<Lock>,
 }
 
 impl Here {
-    fn sync<'a>(&'a self, lock: &'a Lock) -> Sync<'a> {
+    fn sync(&self) -> Sync<'_> {
         Sync {
             library: &self.library,
             project: &self.project,
-            lock,
+            lock: &self.lock,
         }
-    }
-}
-
-fn origin(file: &Locked) -> Origin {
-    Origin {
-        model: file.model,
-        version: file.version,
-        file: Some(file.file),
     }
 }

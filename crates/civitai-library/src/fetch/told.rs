@@ -1,14 +1,23 @@
 //! What happens to files that are fetched, and what becomes of them.
 
+use std::error::Error as StdError;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use civitai_download::{Error, Event, Fetched};
+use civitai_download::{Error, ErrorKind, Fetched};
+use civitai_reliability::failsafe::Why;
+use civitai_security::UnsafeAddress;
 
-use crate::catalogue::Origin;
+use crate::catalogue::{self, Origin};
 use crate::find::{FindError, Unfound, Wanted};
 use crate::judge::{HeldUnsafe, Judgement, SiteDanger};
+use crate::operation::Done;
 use crate::reuse::Reused;
+use crate::sealing;
+use crate::sidecar::SidecarError;
+use crate::sync::Plan;
 
 /// What is going to be done about a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,7 +44,7 @@ impl Action {
     }
 }
 
-/// One thing that happened. Whoever is told must not block.
+/// One thing that happened.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Told {
@@ -43,27 +52,52 @@ pub enum Told {
     Planned {
         /// The file.
         file: Arc<Wanted>,
-        /// Its place.
-        path: PathBuf,
+        /// What has a name there in the end: an encrypted file is called differently.
+        place: PathBuf,
         /// What is going to be done about it.
         action: Action,
     },
-    /// A link has led to a file that another one has led to already.
+    /// A link has led to a file that another one of the run has led to already: its outcome is that of the other.
     Same {
-        /// The link.
-        link: String,
-    },
-    /// A transfer goes on.
-    Moved {
         /// The file.
         file: Arc<Wanted>,
         /// Its place.
-        path: Arc<Path>,
-        /// What happened to it.
-        event: Event,
+        place: PathBuf,
     },
-    /// That is what became of a file.
+    /// That is what became of a file. Told before its pictures are fetched.
     Ended(Arc<Ended>),
+    /// Something went wrong that takes nothing from the files.
+    Aside(Arc<Aside>),
+    /// From now on files go one at a time, because of how transfers ended.
+    Safe {
+        /// What was wrong with them.
+        why: Why,
+    },
+    /// From now on nothing is tried out, because of how transfers ended.
+    Plain,
+    /// A sync is about to do this, after what must not be fetched was left out.
+    Syncing(Arc<Plan>),
+    /// A sync has moved files, or put them into the trash.
+    Done(Arc<Done>),
+}
+
+/// What went wrong beside a file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Aside {
+    /// The catalogue does not tell what the library has, or was not told of what it has now.
+    Catalogue(catalogue::Error),
+    /// A sidecar was left as it is, or could not be written.
+    Sidecar(SidecarError),
+    /// No sidecars could be written.
+    NoSidecars(io::Error),
+    /// A picture could not be had.
+    Picture {
+        /// Its address, without what must not be shown.
+        url: String,
+        /// Why; nothing for an address that is none.
+        error: Option<Error>,
+    },
 }
 
 /// What became of a link or of one of its files.
@@ -71,14 +105,20 @@ pub enum Told {
 pub struct Ended {
     /// The link, without any token.
     pub link: String,
+    /// The caller's number for it.
+    pub ticket: Option<u32>,
     /// The file; none where the link has led to none.
-    pub origin: Option<Origin>,
+    pub file: Option<Arc<Wanted>>,
     /// Its place; none where it has none.
     pub path: Option<PathBuf>,
     /// How it ended.
     pub outcome: Result<Landed, FetchError>,
     /// What was found in it, if somebody looked.
     pub judgement: Option<Judgement>,
+    /// Bytes that came for it, also where it failed.
+    pub fetched_bytes: u64,
+    /// From its turn to its end.
+    pub elapsed: Duration,
 }
 
 /// How a file came to be in its place, or would.
@@ -118,12 +158,10 @@ pub enum FetchError {
         path: PathBuf,
     },
     /// It was not begun, because an earlier file failed with what it would have failed with too.
-    #[error("not begun: {problem}")]
+    #[error("not begun")]
     Spared {
-        /// The kind of the earlier failure.
-        code: &'static str,
-        /// The earlier failure.
-        problem: String,
+        /// What became of that one.
+        first: Arc<Ended>,
     },
     /// The caller wanted to stop.
     #[error("stopped")]
@@ -140,19 +178,18 @@ impl FetchError {
             Self::Danger(_) | Self::Held(_) => "unsafe_content",
             Self::Find(error) => error.code(),
             Self::NameTaken { .. } | Self::NotOurs { .. } => "io",
-            Self::Spared { code, .. } => code,
+            Self::Spared { first } => first.error().map_or("internal", Self::code),
             Self::Stopped => "interrupted",
-            Self::Transfer(error) => error.code(),
+            Self::Transfer(error) => code_of(error),
         }
     }
 
     /// Where the bytes are that must not get their name.
     pub fn quarantined(&self) -> Option<&Path> {
-        use civitai_download::ErrorKind::{Integrity, Refused};
         match self {
             Self::Transfer(error) => match error.kind() {
-                Integrity { quarantined, .. }
-                | Refused {
+                ErrorKind::Integrity { quarantined, .. }
+                | ErrorKind::Refused {
                     quarantined: Some(quarantined),
                     ..
                 } => Some(quarantined),
@@ -164,28 +201,75 @@ impl FetchError {
 
     /// The quota counts every exchange, refused ones included, and a region does not change.
     pub(super) fn is_general(&self) -> bool {
-        matches!(self.code(), "quota" | "region_blocked")
+        matches!(self.code(), "quota" | "region_blocked") && self.is_of_the_file()
+    }
+
+    /// That somebody stopped, or another file failed, says nothing of the file.
+    pub(super) fn is_of_the_file(&self) -> bool {
+        self.code() != "interrupted" && !matches!(self, Self::Spared { .. })
+    }
+}
+
+/// The kind of a transfer's error as one word. What the site said about the lease is the reason; that there is no lease is
+/// only its consequence.
+pub(super) fn code_of(error: &Error) -> &'static str {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if let Some(error) = current.downcast_ref::<civitai_api::Error>() {
+            return match UnsafeAddress::find(error) {
+                Some(_) if error.code() != "usage" => "unsafe_address",
+                _ => error.code(),
+            };
+        }
+        cause = current.source();
+    }
+    match error.kind() {
+        ErrorKind::Record { source, .. } => source
+            .downcast_ref::<catalogue::Error>()
+            .map_or("internal", catalogue::Error::code),
+        ErrorKind::Seal { source, .. } => sealing::code(source),
+        _ => error.code(),
     }
 }
 
 impl Ended {
-    pub(super) fn of(wanted: &Wanted, path: PathBuf, outcome: Result<Landed, FetchError>) -> Self {
+    /// Which file of the site it is, where it is one.
+    pub fn origin(&self) -> Option<Origin> {
+        self.file.as_ref()?.origin
+    }
+
+    /// Why it is not in its place, if it is not.
+    pub fn error(&self) -> Option<&FetchError> {
+        self.outcome.as_ref().err()
+    }
+
+    pub(super) fn of(
+        file: &Arc<Wanted>,
+        path: PathBuf,
+        outcome: Result<Landed, FetchError>,
+    ) -> Self {
         Self {
-            link: wanted.link.clone(),
-            origin: Some(wanted.origin),
+            link: file.link.clone(),
+            ticket: file.ticket,
+            file: Some(Arc::clone(file)),
             path: Some(path),
             outcome,
             judgement: None,
+            fetched_bytes: 0,
+            elapsed: Duration::ZERO,
         }
     }
 
     pub(super) fn unfound(unfound: Unfound) -> Self {
         Self {
             link: unfound.link,
-            origin: None,
+            ticket: unfound.ticket,
+            file: None,
             path: None,
             outcome: Err(unfound.error.into()),
             judgement: None,
+            fetched_bytes: 0,
+            elapsed: Duration::ZERO,
         }
     }
 }

@@ -4,6 +4,8 @@ use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use civitai_download::disk;
+
 use super::{Checked, DeepError, Finding, Pace, Status, deep, deep_sealed, due, quick};
 use crate::catalogue::{self, Catalogue, Entry};
 use crate::library::Library;
@@ -55,7 +57,7 @@ impl ReadingError {
         match self {
             Self::Catalogue(error) => error.code(),
             Self::Deep(DeepError::Closed(error)) => sealing::code(error),
-            Self::Deep(DeepError::Io(_)) => "io",
+            Self::Deep(DeepError::Io(error)) => disk::code_of(error),
             Self::Deep(DeepError::Stopped) => "interrupted",
         }
     }

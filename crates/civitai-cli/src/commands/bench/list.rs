@@ -30,7 +30,7 @@ pub(super) fn items(path: &Path, session: &Session) -> Result<Vec<Item>, Failure
 }
 
 fn item(line: &str, session: &Session) -> Result<Item, Failure> {
-    let of_row = || row(line).map(Item::Row).map_err(|unfound| unfound.failure);
+    let of_row = || row(line).map(Item::Row).map_err(|unread| unread.failure);
     if line.contains('\t') {
         return of_row();
     }
@@ -46,7 +46,7 @@ pub(super) async fn find(
     items: &[Item],
     folder: &Path,
     session: &Session,
-) -> Result<Vec<Wanted>, Failure> {
+) -> Result<Vec<Arc<Wanted>>, Failure> {
     let choose = Choose {
         to: Some(folder.to_owned()),
         ..Choose::default()
@@ -61,11 +61,15 @@ pub(super) async fn find(
                 let files = get::follow(Arc::clone(&finder), entry).await;
                 found.extend(files.collect::<Vec<_>>().await);
             }
-            Item::Row(row) => found.push(fetcher.wanted(row.clone())),
+            Item::Row(row) => found.push(fetcher.wanted(row.clone()).map(Ok)),
         }
     }
     let found = found.into_iter();
     found
-        .map(|wanted| wanted.map_err(|unfound| unfound.failure))
+        .map(|found| match found {
+            Ok(Ok(wanted)) => Ok(Arc::new(wanted)),
+            Ok(Err(unfound)) => Err(get::failure(&unfound.error)),
+            Err(unread) => Err(unread.failure),
+        })
         .collect()
 }

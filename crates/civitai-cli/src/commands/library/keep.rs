@@ -74,6 +74,9 @@ pub(super) async fn restore(args: RestoreArgs, session: &Session) -> Outcome {
     let library = of(session)?;
     let here = &session.settings.layers.surroundings().directory;
     let from = args.file.map(|file| here.join(file));
+    if let Some(from) = &from {
+        fs_err::metadata(from).map_err(|error| Failure::usage_io(&error))?;
+    }
     let restored = blocking(session, move || {
         backup::restore(&library.data_dir, from.as_deref())
     })

@@ -1,6 +1,7 @@
-//! Which path the transfers of a run take: what the user insists on, else what the last hour of all runs advises.
+//! Which way the files of a run take: what is insisted on, else what the last hour of all runs advises.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use civitai_download::jobs::{Error, Jobs};
@@ -9,23 +10,16 @@ use civitai_reliability::Failsafe;
 use civitai_reliability::failsafe::{Course, Ended, Limits, Outcome, Requests, Taken};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::exit::Kind;
-use crate::features;
-use crate::network;
-use crate::printer::Printer;
-use crate::session::Session;
-use crate::text::{Bulk, Message};
+use super::{Audience, Fetch, Pace, Told, told};
+use crate::blocking;
 
 /// The failsafe of a run, with the memory that all runs of the data directory share.
-pub(crate) struct Safeguard {
-    is_forced: bool,
-    experiments: Vec<&'static str>,
-    directory: std::path::PathBuf,
-    printer: Arc<Printer>,
+pub(super) struct Lanes {
+    directory: PathBuf,
     state: Mutex<State>,
     hosts: Hosts,
-    /// Shared by files on the fast path; a file on the safe one has it alone.
-    lanes: RwLock<()>,
+    /// Shared by files on the fast way; a file on the safe one has it alone.
+    room: RwLock<()>,
 }
 
 struct State {
@@ -33,33 +27,24 @@ struct State {
     /// What the shared memory does not know yet.
     new: Vec<Ended>,
     kept: Instant,
-    /// The path that was taken last, to say when it changes.
+    /// The way that was taken last, to say when it changes.
     last: Way,
 }
 
 /// How a file is fetched, from the boldest way to the safest.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Way {
-    /// With everything that is being tried out, if the user wants any of it.
-    Experimental,
+pub(super) enum Way {
+    /// With everything that is being tried out, if somebody wants any of it.
+    Bold,
     /// With what has proved itself.
     Fast,
     /// One file at a time, one connection, HTTP/1.1.
     Safe,
 }
 
-impl Way {
-    pub(crate) fn taken(self) -> Taken {
-        match self {
-            Self::Experimental | Self::Fast => Taken::Fast,
-            Self::Safe => Taken::Sequential,
-        }
-    }
-}
-
-/// The leave to fetch a file, and on which path.
-pub(crate) struct Lane<'a> {
-    pub(crate) way: Way,
+/// The leave to fetch a file, and on which way.
+pub(super) struct Lane<'a> {
+    pub(super) way: Way,
     _room: Room<'a>,
 }
 
@@ -69,10 +54,9 @@ enum Room<'a> {
     Alone(RwLockWriteGuard<'a, ()>),
 }
 
-impl Safeguard {
-    /// Begins with the shared memory, if there is one that can be read: it is advice, no condition.
-    pub(crate) fn new(session: &Session) -> Self {
-        let directory = session.settings.data_dir.clone();
+impl Lanes {
+    /// Begins with the shared memory, if there is one that can be read: it is advice, no condition. Blocks.
+    pub(super) fn of(directory: PathBuf) -> Self {
         let read = || -> Result<_, Error> {
             let Some(jobs) = Jobs::open_if_there(&directory)? else {
                 return Ok(Default::default());
@@ -84,38 +68,35 @@ impl Safeguard {
             Default::default()
         });
         Self {
-            is_forced: session.settings.force_sync,
-            experiments: features::experiments(&session.settings),
             directory,
-            printer: Arc::clone(&session.printer),
             state: Mutex::new(State {
                 failsafe,
                 new: Vec::new(),
                 kept: Instant::now(),
-                last: Way::Experimental,
+                last: Way::Bold,
             }),
             hosts,
-            lanes: RwLock::new(()),
+            room: RwLock::new(()),
         }
     }
 
     /// What is known of storage servers.
-    pub(crate) fn hosts(&self) -> &Hosts {
+    pub(super) fn hosts(&self) -> &Hosts {
         &self.hosts
     }
 
-    /// Waits for room on the path that is to be taken now.
-    pub(crate) async fn lane(&self) -> Lane<'_> {
-        let way = self.choose();
+    /// Waits for room on the way that is to be taken now.
+    pub(super) async fn lane(&self, fetch: &Fetch, audience: &dyn Audience) -> Lane<'_> {
+        let way = self.choose(fetch, audience);
         let room = match way {
-            Way::Experimental | Way::Fast => Room::Shared(self.lanes.read().await),
-            Way::Safe => Room::Alone(self.lanes.write().await),
+            Way::Bold | Way::Fast => Room::Shared(self.room.read().await),
+            Way::Safe => Room::Alone(self.room.write().await),
         };
         Lane { way, _room: room }
     }
 
-    fn choose(&self) -> Way {
-        if self.is_forced {
+    fn choose(&self, fetch: &Fetch, audience: &dyn Audience) -> Way {
+        if fetch.rules.pace == Pace::Safe {
             return Way::Safe;
         }
         let mut state = self.state();
@@ -123,30 +104,23 @@ impl Safeguard {
         let bold = Limits::of_experiments();
         let way = match (course, state.failsafe.course_within(now(), &bold)) {
             (Course::Sequential { .. }, _) => Way::Safe,
-            (Course::Fast, Course::Fast) => Way::Experimental,
+            (Course::Fast, Course::Fast) => Way::Bold,
             (Course::Fast, Course::Sequential { .. }) => Way::Fast,
         };
         let before = std::mem::replace(&mut state.last, way);
         drop(state);
         match course {
             _ if way <= before => {}
-            Course::Sequential { why } => {
-                self.printer.warn(&Message::Bulk(Bulk::SafePath { why }));
-            }
-            Course::Fast if self.experiments.is_empty() => {}
-            Course::Fast => {
-                let names = self.experiments.join(", ");
-                self.printer
-                    .warn(&Message::Bulk(Bulk::ExperimentalOff { names }));
-            }
+            Course::Sequential { why } => audience.hear(Told::Safe { why }),
+            Course::Fast => audience.hear(Told::Plain),
         }
         way
     }
 
     /// Notes how a transfer ended, where that says something about the way it was made.
-    pub(crate) async fn ended(
+    pub(super) async fn ended(
         &self,
-        taken: Taken,
+        way: Way,
         result: &Result<Fetched, civitai_download::Error>,
         requests: Requests,
     ) {
@@ -154,6 +128,10 @@ impl Safeguard {
             return;
         };
         let at = now();
+        let taken = match way {
+            Way::Bold | Way::Fast => Taken::Fast,
+            Way::Safe => Taken::Sequential,
+        };
         let ended = Ended {
             at,
             taken,
@@ -172,7 +150,7 @@ impl Safeguard {
     }
 
     /// Shares what this run has learnt, and learns what others have.
-    pub(crate) async fn keep(&self) {
+    pub(super) async fn keep(&self) {
         let new = {
             let mut state = self.state();
             state.kept = Instant::now();
@@ -182,13 +160,13 @@ impl Safeguard {
             return;
         }
         let (directory, hosts) = (self.directory.clone(), self.hosts.clone());
-        let write = move || {
+        let written = blocking(move || {
             let mut jobs = Jobs::open(&directory)?;
             jobs.remember_hosts(&hosts)?;
             jobs.remember(Limits::default(), &new)
-        };
-        match tokio::task::spawn_blocking(write).await {
-            Ok(Ok(failsafe)) => {
+        });
+        match written.await {
+            Ok(failsafe) => {
                 let mut state = self.state();
                 let state = &mut *state;
                 state.failsafe = failsafe;
@@ -196,8 +174,7 @@ impl Safeguard {
                     state.failsafe.record(*ended);
                 }
             }
-            Ok(Err(error)) => tracing::info!(%error, "the last hour is not shared"),
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+            Err(error) => tracing::info!(%error, "the last hour is not shared"),
         }
     }
 
@@ -206,14 +183,14 @@ impl Safeguard {
     }
 }
 
-/// What the end of a transfer says about the path it took: nothing, where the user, the content or this machine is the
+/// What the end of a transfer says about the way it took: nothing, where the user, the content or this machine is the
 /// reason, or where nothing was transferred.
 fn judge(result: &Result<Fetched, civitai_download::Error>) -> Option<Outcome> {
     match result {
         Ok(fetched) => (fetched.how != How::Skipped).then_some(Outcome::Finished),
-        Err(error) => match network::download_failure(error).kind {
-            Kind::Timeout => Some(Outcome::TimedOut),
-            Kind::Network | Kind::Server | Kind::StorageOutage => Some(Outcome::Failed),
+        Err(error) => match told::code_of(error) {
+            "timeout" => Some(Outcome::TimedOut),
+            "network" | "server" | "storage_outage" => Some(Outcome::Failed),
             _ => None,
         },
     }
