@@ -6,7 +6,7 @@
 //! what this machine knows of its own disk stays. Everything here blocks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead, Read as _, Write};
+use std::io::{self, BufRead, BufWriter, Read as _, Write};
 use std::path::Path;
 
 use civitai_api::{FileId, ModelId};
@@ -16,13 +16,16 @@ use rusqlite::{Connection, params_from_iter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::backup::Desk;
+use crate::backup::{self, Desk, Reason};
 use crate::catalogue::{self, Catalogue};
 
 /// Why a text could not be taken in. The catalogue is as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// No copy could be made of what there was.
+    #[error(transparent)]
+    Backup(#[from] backup::Error),
     /// The catalogue cannot be read or written.
     #[error(transparent)]
     Catalogue(#[from] catalogue::Error),
@@ -49,6 +52,7 @@ impl Error {
     /// The kind as one word, the same as in the JSON lines of the command line.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Backup(error) => error.code(),
             Self::Catalogue(error) => error.code(),
             Self::Io(error) => disk::code_of(error),
             Self::Line { .. } | Self::Unsound { .. } => "usage",
@@ -101,6 +105,48 @@ pub enum Problem {
         /// What it says.
         what: String,
     },
+}
+
+/// What the catalogue is written as.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Form {
+    /// Everything, as [`import`] reads it: [`export`].
+    Lines,
+    /// The files of the library, for other programs: [`table`].
+    Csv,
+}
+
+impl Form {
+    /// The names of the forms.
+    pub const NAMES: &[&str] = &["jsonl", "csv"];
+
+    /// The form of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "csv" => Some(Self::Csv),
+            "jsonl" => Some(Self::Lines),
+            _ => None,
+        }
+    }
+
+    /// Writes the catalogue in this form, and returns how many rows that was.
+    pub fn write(self, catalogue: &Catalogue, out: &mut impl Write) -> Result<u64, Error> {
+        match self {
+            Self::Csv => table(catalogue, out),
+            Self::Lines => export(catalogue, out),
+        }
+    }
+
+    /// Writes it to a file, which is there when all of it is on the disk, and returns how many rows that was.
+    pub fn save(self, catalogue: &Catalogue, path: &Path) -> Result<u64, Error> {
+        let directory = disk::parent(path);
+        let mut draft = tempfile::NamedTempFile::new_in(directory)?;
+        let rows = self.write(catalogue, &mut BufWriter::new(&mut draft))?;
+        draft.as_file().sync_all()?;
+        draft.persist(path).map_err(|error| error.error)?;
+        disk::sync_dir(directory)?;
+        Ok(rows)
+    }
 }
 
 /// Writes everything that the catalogue holds, and returns how many rows that was.
@@ -193,8 +239,11 @@ const COLUMNS: [&str; 11] = [
     "creator",
 ];
 
-/// Takes in what [`export`] has written, and returns how many rows that was.
+/// Takes in what [`export`] has written, and returns how many rows that was. A copy of what there was is kept.
 pub fn import(library: &crate::Library, text: &mut impl BufRead) -> Result<u64, Error> {
+    if let Some(before) = library.catalogue_if_there()? {
+        backup::make(&before, &library.data_dir, Reason::Safety, backup::KEEP)?;
+    }
     let catalogue = library.catalogue()?;
     let desk = Desk::of(&library.data_dir)?;
     let taken = take_in(catalogue, &desk.draft(), text);

@@ -6,6 +6,7 @@
 //! library so; [`licence`] says what may be fetched.
 
 pub mod add;
+pub mod address;
 pub mod ahead;
 pub mod backup;
 pub mod catalogue;
@@ -16,6 +17,7 @@ pub mod find;
 pub mod identify;
 pub mod judge;
 pub mod layout;
+pub mod leave;
 pub mod licence;
 pub mod link;
 pub mod lock;

@@ -11,8 +11,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use civitai_api::file::{FileFormat, FileType};
-use civitai_api::{BaseModel, FileId, ModelId, ModelType, Timestamp, VersionId};
+use civitai_api::link::Target;
+use civitai_api::{BaseModel, FileId, Link, ModelId, ModelType, Timestamp, VersionId};
 use civitai_download::digest::Digest;
+use url::Url;
 
 use crate::document::{ReadError, load};
 use crate::licence::{EarlyUntil, Facts, Licence};
@@ -167,6 +169,30 @@ impl Locked {
         Facts {
             gate: facts.gate.filter(|gate| !is_over(gate)),
             ..facts
+        }
+    }
+
+    /// Says whether a text that somebody wrote means this file: its path, its link, or what the text as a link names on the
+    /// site at `origin`.
+    pub fn is_meant_by(&self, text: &str, origin: &Url) -> bool {
+        if text == self.path.as_str() || text == self.wanted.link {
+            return true;
+        }
+        let parse = |link: &str| Link::parse_with(link, Some(origin));
+        let Ok(link) = parse(text) else {
+            return false;
+        };
+        if parse(&self.wanted.link).is_ok_and(|wanted| wanted.target() == link.target()) {
+            return true;
+        }
+        match link.target() {
+            Target::Number(id) | Target::Model(id) => self.model == Some(*id),
+            Target::Version { version, .. } => self.version == *version,
+            Target::File { file: id, .. } => self.file == *id,
+            Target::Hash(key) => self
+                .sha256
+                .is_some_and(|digest| digest.to_upper_hex().starts_with(key.as_str())),
+            _ => false,
         }
     }
 

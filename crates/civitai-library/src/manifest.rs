@@ -8,9 +8,11 @@ mod want;
 use std::path::{Path, PathBuf};
 
 use civitai_api::model::CommercialUse;
+use civitai_security::scan::{self, Action};
 use toml_edit::Item;
 
 use crate::document::{BadFile, Fields, Problem, ReadError, Source, load, nearest};
+use crate::judge::{ClamAv, Judge};
 use crate::licence::{EarlyAccess, Permission, Policy, RealPerson};
 
 pub use edit::{Change, Draft};
@@ -31,8 +33,46 @@ pub struct Manifest {
     pub models: Vec<Want>,
     /// What the models must be like.
     pub policy: Policy,
+    /// What becomes of files that are not harmless.
+    pub scan: Scan,
     /// The layout that `[settings]` names.
     pub layout: Option<String>,
+}
+
+/// What becomes of files that are not harmless, as the table `[scan]` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// What becomes of a file that the scan does not call clean.
+    pub policy: scan::Policy,
+    /// What becomes of a file that the site's own scanners call dangerous.
+    pub civitai: Action,
+    /// The socket of a virus scanner that is asked, too.
+    pub clamav: Option<PathBuf>,
+}
+
+impl Default for Scan {
+    /// What [`Judge::default`] does.
+    fn default() -> Self {
+        let Judge {
+            policy, civitai, ..
+        } = Judge::default();
+        Self {
+            policy,
+            civitai,
+            clamav: None,
+        }
+    }
+}
+
+impl Scan {
+    /// Who judges files so.
+    pub fn judge(&self) -> Judge {
+        Judge {
+            policy: self.policy,
+            civitai: self.civitai,
+            clamav: self.clamav.as_deref().map(ClamAv::at),
+        }
+    }
 }
 
 impl Manifest {
@@ -56,6 +96,7 @@ impl Manifest {
             match name {
                 "model" => manifest.models = models(source, item)?,
                 "policy" => manifest.policy = policy(source, item)?,
+                "scan" => manifest.scan = scan(source, item)?,
                 "settings" => {
                     let layout = item.as_table_like().and_then(|table| table.get("layout"));
                     manifest.layout = layout.and_then(Item::as_str).map(str::to_owned);
@@ -166,6 +207,36 @@ fn policy(source: Source<'_>, item: &Item) -> Result<Policy, BadFile> {
     })
 }
 
+fn scan(source: Source<'_>, item: &Item) -> Result<Scan, BadFile> {
+    const ANY: &str = "\"allow\", \"quarantine\" or \"refuse\"";
+    let fields = Fields::of_item(source, "[scan]", item, SCAN_KEYS)?;
+    let action = |key, wanted, takes: fn(&Action) -> bool| {
+        fields.read(key, wanted, |item| {
+            Action::of_word(item.as_str()?).filter(takes)
+        })
+    };
+    let any = |key| action(key, ANY, |_| true);
+    let Scan {
+        policy, civitai, ..
+    } = Scan::default();
+    // A file must not say that what is known to do harm is taken: that needs a word each time.
+    let strict = |action: &Action| *action != Action::Allow;
+    let foreseen = |action: &Action| *action != Action::Quarantine;
+    Ok(Scan {
+        policy: scan::Policy {
+            malicious: action("malicious", "\"quarantine\" or \"refuse\"", strict)?
+                .unwrap_or(policy.malicious),
+            suspicious: any("suspicious")?.unwrap_or(policy.suspicious),
+            malformed: any("malformed")?.unwrap_or(policy.malformed),
+            unscannable: any("unscannable")?.unwrap_or(policy.unscannable),
+        },
+        civitai: action("civitai", "\"allow\" or \"refuse\"", foreseen)?.unwrap_or(civitai),
+        clamav: fields
+            .read("clamav", "a path", |item| item.as_str().map(PathBuf::from))?
+            .map(|socket| source.path.parent().unwrap_or(Path::new("")).join(socket)),
+    })
+}
+
 fn word<T: Default>(
     fields: &Fields<'_>,
     key: &'static str,
@@ -176,7 +247,7 @@ fn word<T: Default>(
     Ok(found.unwrap_or_default())
 }
 
-/// Every table of a manifest; `[settings]` and `[scan]` are read where they apply.
+/// Every table of a manifest; the rest of `[settings]` is read where it applies.
 const TABLES: &[&str] = &["settings", "library", "scan", "policy", "model"];
 
 const POLICY_KEYS: &[&str] = &[
@@ -187,6 +258,15 @@ const POLICY_KEYS: &[&str] = &[
     "no-credit",
     "pickle",
     "real-person",
+];
+
+const SCAN_KEYS: &[&str] = &[
+    "civitai",
+    "clamav",
+    "malformed",
+    "malicious",
+    "suspicious",
+    "unscannable",
 ];
 
 #[cfg(test)]
@@ -217,6 +297,26 @@ mod tests {
             Rule::Exactly(VersionId::new(20).expect("an id"))
         );
         assert!(matches!(&wanted[1].pick, Pick::Variants(variants) if variants.len() == 2));
+    }
+
+    #[test]
+    fn a_manifest_says_what_becomes_of_files_that_are_not_harmless() {
+        let manifest = read(
+            "[scan]\nsuspicious = \"refuse\"\ncivitai = \"refuse\"\nclamav = \"/run/clamd.sock\"\n",
+        )
+        .expect("it is right");
+        let judge = manifest.scan.judge();
+        assert_eq!(judge.policy.suspicious, Action::Refuse);
+        assert_eq!(judge.policy.malicious, Action::Quarantine);
+        assert_eq!(judge.civitai, Action::Refuse);
+        assert!(judge.clamav.is_some());
+        for bad in [
+            "[scan]\nmalicious = \"allow\"\n",
+            "[scan]\ncivitai = \"quarantine\"\n",
+            "[scan]\nvirus = \"refuse\"\n",
+        ] {
+            read(bad).expect_err(bad);
+        }
     }
 
     /// The schema is for editors and for people; what it lists is what is read.

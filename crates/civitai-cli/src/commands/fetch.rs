@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use civitai_download::digest::{Digest, DigestSet};
 use civitai_download::{Existing, Expected, Redirects, Storage, Unproved};
+use civitai_library::address::{FALLBACK, file_name, identity};
 use civitai_library::fetch::Rules;
 use civitai_security::address::Policy;
 use civitai_security::{FileName, RedactedUrl, Secret, redact_text};
@@ -107,7 +108,7 @@ impl<'a> Fetcher<'a> {
         let name = match (&self.output, &row.name) {
             (Some(output), _) => output.clone(),
             (None, Some(name)) => FileName::clean(name, FALLBACK),
-            (None, None) => FileName::clean(last_segment(&url), FALLBACK),
+            (None, None) => file_name(&url),
         };
         let mut source = Redirects::new(url.clone());
         if let Some(token) = &self.token {
@@ -271,19 +272,6 @@ fn address(text: &str) -> Result<Url, Failure> {
     }
 }
 
-/// The address without what changes from lease to lease or must not be written down.
-fn identity(url: &Url) -> String {
-    let mut plain = url.clone();
-    plain.set_fragment(None);
-    RedactedUrl::new(plain).to_string()
-}
-
-fn last_segment(url: &Url) -> &str {
-    url.path_segments()
-        .and_then(|mut segments| segments.next_back())
-        .unwrap_or_default()
-}
-
 /// The directory of an output path, and its name exactly as the user gave it or not at all.
 fn split(path: &Path) -> Result<(PathBuf, FileName), Failure> {
     let given = path
@@ -299,8 +287,6 @@ fn split(path: &Path) -> Result<(PathBuf, FileName), Failure> {
     }
     Ok((path.parent().unwrap_or(Path::new("")).to_owned(), name))
 }
-
-const FALLBACK: &str = "download";
 
 /// About a million files.
 const LONGEST_LIST: u64 = 256 << 20;

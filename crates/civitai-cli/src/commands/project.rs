@@ -3,8 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use civitai_api::Link;
-use civitai_api::link::Target;
 use civitai_download::Unproved;
 use civitai_library::catalogue::Recorder;
 use civitai_library::document::ReadError;
@@ -202,28 +200,9 @@ fn record(change: &str, file: &Locked) -> Value {
     })
 }
 
-/// Says whether a text that a user typed means a file of the lock: its path, its link, or what the link names.
+/// Says whether a text that a user typed means a file of the lock.
 pub(crate) fn means(session: &Session, text: &str, file: &Locked) -> bool {
-    if text == file.path.as_str() || text == file.wanted.link {
-        return true;
-    }
-    let origin = Some(&session.settings.base_url);
-    let Ok(link) = Link::parse_with(text, origin) else {
-        return false;
-    };
-    let same = |wanted: &Link| wanted.target() == link.target();
-    if Link::parse_with(&file.wanted.link, origin).is_ok_and(|wanted| same(&wanted)) {
-        return true;
-    }
-    match link.target() {
-        Target::Number(id) | Target::Model(id) => file.model == Some(*id),
-        Target::Version { version, .. } => file.version == *version,
-        Target::File { file: id, .. } => file.file == *id,
-        Target::Hash(key) => file
-            .sha256
-            .is_some_and(|digest| digest.to_upper_hex().starts_with(key.as_str())),
-        _ => false,
-    }
+    file.is_meant_by(text, &session.settings.base_url)
 }
 
 /// The failure of a lock that is not what the manifest wants.

@@ -1,11 +1,12 @@
 //! `library backup`, `restore`, `export`, `import`: the catalogue kept, and carried elsewhere.
 
-use std::io::{self, BufReader, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufReader, BufWriter};
+use std::path::Path;
 use std::time::SystemTime;
 
+use civitai_library::Library as Place;
 use civitai_library::backup::{self, Backup, Reason};
-use civitai_library::{Catalogue, Library as Place, exchange};
+use civitai_library::exchange::{self, Form};
 use serde_json::{Value, json};
 
 use super::period::period;
@@ -123,48 +124,15 @@ pub(super) async fn export(args: CatalogueExportArgs, session: &Session) -> Outc
     Ok(Exit::Done)
 }
 
-/// What an export is written as.
-#[derive(Clone, Copy)]
-enum Form {
-    Csv,
-    Lines,
-}
-
 fn form(text: &str) -> Result<Form, Failure> {
-    match text {
-        "csv" => Ok(Form::Csv),
-        "jsonl" => Ok(Form::Lines),
-        _ => Err(crate::settings::not_one_of(
-            "--format",
-            text,
-            &["jsonl", "csv"],
-        )),
-    }
+    Form::named(text).ok_or_else(|| crate::settings::not_one_of("--format", text, Form::NAMES))
 }
 
 fn write(library: &Place, target: Option<&Path>, form: Form) -> Result<u64, exchange::Error> {
     let catalogue = library.catalogue()?;
-    let Some(path) = target else {
-        return put(&catalogue, form, &mut BufWriter::new(io::stdout().lock()));
-    };
-    let directory = civitai_download::disk::parent(path);
-    let mut draft = tempfile::NamedTempFile::new_in(directory)?;
-    let rows = put(&catalogue, form, &mut BufWriter::new(&mut draft))?;
-    draft.flush()?;
-    draft.as_file().sync_all()?;
-    draft.persist(path).map_err(|error| error.error)?;
-    civitai_download::disk::sync_dir(directory)?;
-    Ok(rows)
-}
-
-fn put(
-    catalogue: &Catalogue,
-    form: Form,
-    out: &mut impl io::Write,
-) -> Result<u64, exchange::Error> {
-    match form {
-        Form::Csv => exchange::table(catalogue, out),
-        Form::Lines => exchange::export(catalogue, out),
+    match target {
+        Some(path) => form.save(&catalogue, path),
+        None => form.write(&catalogue, &mut BufWriter::new(io::stdout().lock())),
     }
 }
 
@@ -177,20 +145,11 @@ pub(super) async fn import(args: ImportArgs, session: &Session) -> Outcome {
         .directory
         .join(&args.file);
     let file = fs_err::File::open(&path).map_err(|error| Failure::usage_io(&error))?;
-    let keep = |library: &Place| -> Result<Option<PathBuf>, backup::Error> {
-        let Some(catalogue) = library.catalogue_if_there()? else {
-            return Ok(None);
-        };
-        let made = backup::make(&catalogue, &library.data_dir, Reason::Safety, backup::KEEP)?;
-        Ok(Some(made.path))
-    };
     let taken = blocking(session, move || {
-        keep(&library).map_err(|error| backup_failure(&error))?;
-        let rows = exchange::import(&library, &mut BufReader::new(file));
-        rows.map_err(|error| exchange_failure(&error))
+        exchange::import(&library, &mut BufReader::new(file))
     })
     .await?;
-    let rows = taken?;
+    let rows = taken.map_err(|error| exchange_failure(&error))?;
     let printer = &session.printer;
     if printer.is_json() {
         printer.record("summary", &json!({ "count": rows }))?;
@@ -237,6 +196,7 @@ fn backup_failure(error: &backup::Error) -> Failure {
 
 fn exchange_failure(error: &exchange::Error) -> Failure {
     match error {
+        exchange::Error::Backup(error) => backup_failure(error),
         exchange::Error::Catalogue(error) => failure(error),
         exchange::Error::Io(error) => Failure::io(error),
         error => Failure::library(Kind::from_word(error.code()), error),
