@@ -15,6 +15,7 @@ mod measure;
 mod origin;
 mod page;
 mod peers;
+mod python;
 mod report;
 mod resume;
 mod scan;
@@ -66,6 +67,8 @@ enum Role {
     #[command(hide = true)]
     Line(wan::Line),
     #[command(hide = true)]
+    ServeFile,
+    #[command(hide = true)]
     ServeModels,
     #[command(hide = true)]
     Sweep { folder: PathBuf },
@@ -76,6 +79,7 @@ fn main() -> Result<()> {
     match args.role {
         Some(Role::Attend(attend)) => attend.run(),
         Some(Role::Line(line)) => line.run(),
+        Some(Role::ServeFile) => python::serve(),
         Some(Role::ServeModels) => list::serve(),
         Some(Role::Sweep { folder }) => held::sweep(&folder),
         None => measure(&args),

@@ -13,7 +13,7 @@ use crate::peers::{self, JOBS, Job};
 use crate::report::Outcome;
 use crate::scenario::{self, Scenario};
 use crate::workshop::Workshop;
-use crate::{hash, library, list, resume, scan, seal, start, wan};
+use crate::{hash, library, list, python, resume, scan, seal, start, wan};
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -28,6 +28,8 @@ pub(crate) enum Section {
     Scan,
     /// Encrypting and decrypting at each level
     Seal,
+    /// The Python module beside the command line
+    Python,
     /// One file of 2 GiB over HTTP
     S1,
     /// One file of 512 MiB over TLS
@@ -85,6 +87,7 @@ impl Section {
             (Self::Library, None) => "a library of 20,000 files",
             (Self::Scan, None) => "judging models without running them",
             (Self::Seal, None) => "encryption at rest",
+            (Self::Python, None) => "the module civitai_rs beside the command line",
             (_, None) => "the least that a command costs",
         }
     }
@@ -96,7 +99,12 @@ impl Section {
 
     fn scenario(self) -> Option<Scenario> {
         match self {
-            Self::Start | Self::List | Self::Library | Self::Scan | Self::Seal => None,
+            Self::Start
+            | Self::List
+            | Self::Library
+            | Self::Scan
+            | Self::Seal
+            | Self::Python => None,
             Self::S1 => Some(scenario::S1),
             Self::S1t => Some(scenario::S1T),
             Self::S2 => Some(scenario::S2),
@@ -114,7 +122,7 @@ impl Section {
 }
 
 impl<'a> Bench<'a> {
-    /// Finds room for everything that `sections` need.
+    /// Finds room for everything that `sections` need: the workspace at `root` and its binary.
     pub(crate) fn prepare(
         (root, binary): (&'a Path, &'a Path),
         sections: &[Section],
@@ -153,6 +161,7 @@ impl<'a> Bench<'a> {
             _ if section == Section::Library => library::run(self.binary),
             _ if section == Section::Scan => scan::run(self.binary, self.rounds),
             _ if section == Section::Seal => seal::run(self.root, self.binary),
+            _ if section == Section::Python => python::run(self.root, self.binary),
             _ => start::run(self.binary),
         }
     }
