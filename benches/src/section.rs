@@ -99,12 +99,9 @@ impl Section {
 
     fn scenario(self) -> Option<Scenario> {
         match self {
-            Self::Start
-            | Self::List
-            | Self::Library
-            | Self::Scan
-            | Self::Seal
-            | Self::Python => None,
+            Self::Start | Self::List | Self::Library | Self::Scan | Self::Seal | Self::Python => {
+                None
+            }
             Self::S1 => Some(scenario::S1),
             Self::S1t => Some(scenario::S1T),
             Self::S2 => Some(scenario::S2),

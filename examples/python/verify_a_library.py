@@ -18,8 +18,10 @@ def verify(library: Library) -> bool:
         if checked.status in ("changed", "missing"):
             print(f"{checked.status}: {checked.path} {checked.ranges or ''}")
             damaged.append(library.root / checked.path)
+    if not damaged:
+        return True
     all_well = True
-    for repaired in library.repair(*damaged) if damaged else []:
+    for repaired in library.repair(*damaged):
         print(f"{repaired.status}: {repaired.path} ({repaired.fetched_bytes} bytes fetched)")
         all_well &= repaired.status in ("ok", "repaired", "restored", "fetched")
     return all_well

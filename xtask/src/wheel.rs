@@ -89,7 +89,9 @@ impl Outside {
         copy(&root().join("examples/python"), &folder.join("examples"))?;
         copy(&source().join("python"), &folder.join("package"))?;
         // The types are in the stubs.
-        fs::remove_file(folder.join("package/civitai_rs/__init__.py"))?;
+        for module in ["__init__.py", "_rows.py"] {
+            fs::remove_file(folder.join("package/civitai_rs").join(module))?;
+        }
         for file in ["pyproject.toml", "README.md"] {
             fs::copy(source().join(file), folder.join(file))?;
         }

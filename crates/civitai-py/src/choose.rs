@@ -32,7 +32,8 @@ pub(crate) struct Choose {
 pub(crate) struct Care {
     pub(crate) existing: Existing,
     pub(crate) unproved: Unproved,
-    pub(crate) judge: Judge,
+    /// Who judges; nobody said means who is usual there.
+    pub(crate) judge: Option<Judge>,
     pub(crate) wait: Wait,
 }
 
@@ -41,7 +42,7 @@ impl Default for Care {
         Self {
             existing: Existing::Keep,
             unproved: Unproved::Refuse,
-            judge: Judge::default(),
+            judge: None,
             // A cell that is run again after Ctrl-C meets the last flush of its first run.
             wait: Wait::UntilFree,
         }
@@ -117,7 +118,7 @@ impl Choose {
         match key {
             "force" if is_on => self.care.existing = Existing::Replace,
             "accept_unverified" if is_on => self.care.unproved = Unproved::Accept,
-            "accept_unsafe" if is_on => self.care.judge = Judge::lenient(None),
+            "accept_unsafe" if is_on => self.care.judge = Some(Judge::lenient(None)),
             "consent_real_person" if is_on => self.given = Given::Yes,
             "wait" if !is_on => self.care.wait = Wait::Never,
             _ => {}

@@ -43,10 +43,6 @@ impl Client {
         *, token = None, base_url = None, timeout = None, max_wait = None, retries = None, rate = None, proxy = None,
         ca_file = None, cache_dir = None, product = None, allow_private_network = false
     ))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "keywords of Python, each with a default"
-    )]
     fn new(
         token: Option<String>,
         base_url: Option<&str>,
@@ -98,10 +94,6 @@ impl Client {
         period = None, nsfw = None, checkpoint_type = None, commercial = Words::default(), min_downloads = None,
         max_downloads = None, since = None, until = None, category = None, format = None, limit = None
     ))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "keywords of Python, each with a default"
-    )]
     fn search(
         &self,
         query: Option<String>,
@@ -156,10 +148,6 @@ impl Client {
         *, model_id = None, version_id = None, post_id = None, username = None, nsfw = None, sort = None, period = None,
         r#type = None, base_models = Words::default(), with_meta = true, with_tags = false, limit = None
     ))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "keywords of Python, each with a default"
-    )]
     fn images(
         &self,
         model_id: Option<u64>,

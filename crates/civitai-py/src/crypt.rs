@@ -5,20 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use civitai_security::Secret;
-use civitai_security::crypt::store::{Store, StoreError};
 use civitai_security::crypt::{
-    CryptError, FileError, Level, Recipe, SlotKind, decrypt_file, encrypt_file, peek,
+    CryptError, FileError, Level, Recipe, decrypt_file, encrypt_file, peek,
 };
 use fs_err::File;
 use pyo3::prelude::*;
 use serde_json::json;
 
 use crate::errors::Failure;
+use crate::keys::Keys;
 use crate::line::{Line, Sealed};
 use crate::look::{StopOnDrop, blocking};
 use crate::runtime::{Coroutine, coroutine, wait};
-use crate::site;
 use crate::take;
 
 /// Encrypts a file beside itself, or to `output`; the source is kept.
@@ -35,7 +33,7 @@ pub(crate) fn encrypt(
     let level = take::one("level", level)?;
     wait(
         py,
-        sealed(path, level, output, Keys::new(passphrase, data_dir)?),
+        sealed(path, level, output, Keys::at(passphrase, data_dir)?),
     )
 }
 
@@ -50,7 +48,7 @@ pub(crate) fn encrypt_async(
     data_dir: Option<PathBuf>,
 ) -> PyResult<Coroutine> {
     let level = take::one("level", level)?;
-    let keys = Keys::new(passphrase, data_dir)?;
+    let keys = Keys::at(passphrase, data_dir)?;
     Ok(coroutine(sealed(path, level, output, keys)))
 }
 
@@ -64,7 +62,7 @@ pub(crate) fn decrypt(
     passphrase: Option<String>,
     data_dir: Option<PathBuf>,
 ) -> PyResult<Sealed> {
-    wait(py, opened(path, output, Keys::new(passphrase, data_dir)?))
+    wait(py, opened(path, output, Keys::at(passphrase, data_dir)?))
 }
 
 /// Decrypts a file beside itself, or to `output`; the container is kept.
@@ -76,58 +74,8 @@ pub(crate) fn decrypt_async(
     passphrase: Option<String>,
     data_dir: Option<PathBuf>,
 ) -> PyResult<Coroutine> {
-    let keys = Keys::new(passphrase, data_dir)?;
+    let keys = Keys::at(passphrase, data_dir)?;
     Ok(coroutine(opened(path, output, keys)))
-}
-
-/// Makes the keys that files are encrypted to, where there are none; returns the ids of those that were made.
-#[pyfunction]
-#[pyo3(signature = (passphrase, *, data_dir = None))]
-pub(crate) fn init_keys(
-    py: Python<'_>,
-    passphrase: String,
-    data_dir: Option<PathBuf>,
-) -> PyResult<Vec<String>> {
-    let keys = Keys::new(Some(passphrase), data_dir)?;
-    wait(py, async move { Ok(blocking(move || keys.make()).await??) })
-}
-
-/// Where the keys are, and what opens them.
-struct Keys {
-    directory: PathBuf,
-    passphrase: Option<Secret>,
-}
-
-impl Keys {
-    fn new(passphrase: Option<String>, data_dir: Option<PathBuf>) -> PyResult<Self> {
-        Ok(Self {
-            directory: site::data_dir(data_dir)?.join("keys"),
-            passphrase: passphrase.map(Secret::new),
-        })
-    }
-
-    fn store(&self) -> Result<Store, StoreError> {
-        Store::open(&self.directory)
-    }
-
-    /// A passphrase is right or wrong at the first attempt.
-    fn answer(&self, attempt: u32) -> Option<Secret> {
-        self.passphrase.clone().filter(|_| attempt == 0)
-    }
-
-    fn make(&self) -> Result<Vec<String>, Failure> {
-        let mut store = self.store()?;
-        let mut made = Vec::new();
-        if store.newest(SlotKind::Machine).is_err() {
-            made.push(store.create_machine()?.id.to_string());
-        }
-        if store.newest(SlotKind::Master).is_err()
-            && let Some(passphrase) = &self.passphrase
-        {
-            made.push(store.create_master(passphrase)?.id.to_string());
-        }
-        Ok(made)
-    }
 }
 
 async fn sealed(
@@ -145,7 +93,7 @@ async fn sealed(
     let _stop = StopOnDrop(Arc::clone(&stop));
     let work = move || {
         let store = keys.store()?;
-        let recipients = store.recipients(level, &mut |ask| keys.answer(ask.attempt))?;
+        let recipients = store.recipients(level, &mut |ask| keys.answer(ask))?;
         encrypt_file(
             &path,
             &output,
@@ -175,7 +123,7 @@ async fn opened(path: PathBuf, output: Option<PathBuf>, keys: Keys) -> PyResult<
         let mut file = File::open(&path).map_err(Failure::from)?;
         let about = peek(&mut file).map_err(|source| at(&path, source))?;
         let store = keys.store()?;
-        let unlocked = store.unlock(&about.slots, &mut |ask| keys.answer(ask.attempt))?;
+        let unlocked = store.unlock(&about.slots, &mut |ask| keys.answer(ask))?;
         decrypt_file(&path, &output, &unlocked, &mut |_| flow(&stop))?;
         Ok::<_, Failure>(line(&path, &output, about.level))
     };

@@ -43,7 +43,7 @@ impl Desk {
         };
         Ok(Fetch {
             library: self.place.clone(),
-            judge: Some(care.judge.clone()),
+            judge: Some(care.judge.clone().unwrap_or_default()),
             recorder,
             sealing: None,
             patience: None,
@@ -140,7 +140,7 @@ impl Asked {
         }
     }
 
-    fn read(self, desk: &Desk) -> PyResult<Link> {
+    pub(crate) fn read(self, desk: &Desk) -> PyResult<Link> {
         let text = self.text();
         let origin = Some(desk.site.client.origin());
         Ok(Link::parse_with(&text, origin).map_err(|error| Failure::argument("link", &error))?)

@@ -4,8 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::Path;
 
-use civitai_library::add::SaveError;
-use civitai_library::catalogue;
+use civitai_library::add::{AddError, SaveError};
 use civitai_library::document::ReadError;
 use civitai_library::fetch::FetchError;
 use civitai_library::find::FindError;
@@ -13,6 +12,7 @@ use civitai_library::repair;
 use civitai_library::scan::MatchError;
 use civitai_library::sync::SyncError;
 use civitai_library::verify::ReadingError;
+use civitai_library::{backup, catalogue, exchange, operation};
 use civitai_security::crypt::FileError;
 use civitai_security::crypt::store::StoreError;
 
@@ -29,7 +29,7 @@ macro_rules! worded {
     )* };
 }
 
-worded! { ReadError ReadingError StoreError SyncError catalogue::Error }
+worded! { AddError ReadError ReadingError StoreError SyncError backup::Error catalogue::Error exchange::Error operation::Error }
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {

@@ -4,17 +4,58 @@ use std::path::PathBuf;
 
 use civitai_download::quarantine::Reason;
 use civitai_library::Library as Place;
-use civitai_library::operation::{Company, Destination, Done, Error, Plan};
+use civitai_library::operation::{Company, Destination, Done, Plan};
 use civitai_library::quarantine;
+use pyo3::prelude::*;
 use serde_json::{Value, json};
 
 use crate::errors::Failure;
-use crate::line::{Duplicate, Held, Line, Operation};
+use crate::library::Library;
+use crate::line::{Duplicate, Held, Line, Operation, Rows};
 use crate::look::blocking;
 use crate::stock::fields;
 
+twins! { Library, place {
+    /// Puts models, and what stands beside them, into the trash.
+    fn remove / remove_async [*paths] (paths: Vec<PathBuf>) -> Operation = removed;
+
+    /// Moves models, and what stands beside them, into a folder below the root, or to where the layout says.
+    fn r#move / move_async [*paths, to = None] (paths: Vec<PathBuf>, to: Option<String>) -> Operation = moved;
+
+    /// Gives a model, and what stands beside it, another name.
+    fn rename / rename_async [path, name] (path: PathBuf, name: String) -> Operation = renamed;
+
+    /// Takes an operation back; the latest, if none is named.
+    fn undo / undo_async [id = None] (id: Option<u64>) -> Operation = undone;
+
+    /// Returns the groups of files that are alike.
+    fn duplicates / duplicates_async [] () -> Rows<Duplicate> = duplicates;
+
+    /// Returns what is in quarantine.
+    fn quarantine / quarantine_async [] () -> Rows<Held> = held;
+
+    /// Gives a file in quarantine its name after all.
+    fn release / release_async [id] (id: u64) -> PathBuf = release;
+} }
+
+async fn removed(place: Place, paths: Vec<PathBuf>) -> PyResult<Operation> {
+    carry_out(place, Deed::Remove(paths)).await
+}
+
+async fn moved(place: Place, paths: Vec<PathBuf>, to: Option<String>) -> PyResult<Operation> {
+    carry_out(place, Deed::Move(paths, to)).await
+}
+
+async fn renamed(place: Place, path: PathBuf, name: String) -> PyResult<Operation> {
+    carry_out(place, Deed::Rename(path, name)).await
+}
+
+async fn undone(place: Place, id: Option<u64>) -> PyResult<Operation> {
+    carry_out(place, Deed::Undo(id)).await
+}
+
 /// What is to be done to a library.
-pub(crate) enum Deed {
+enum Deed {
     /// Files go into a folder below the root, or to where the layout says.
     Move(Vec<PathBuf>, Option<String>),
     /// Files go into the trash.
@@ -56,14 +97,8 @@ impl Deed {
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::new(error.code(), &error)
-    }
-}
-
 /// Plans a deed and carries it out.
-pub(crate) async fn carry_out(place: Place, deed: Deed) -> Result<Operation, Failure> {
+async fn carry_out(place: Place, deed: Deed) -> PyResult<Operation> {
     let done = blocking(move || {
         place.recover()?;
         Ok::<_, Failure>(place.apply(&deed.plan(&place)?)?)
@@ -81,8 +116,9 @@ pub(crate) fn of_done(done: &Done) -> Line {
 }
 
 /// Files of equal content, or of equal tensors.
-pub(crate) async fn duplicates(place: Place) -> Result<Vec<Duplicate>, Failure> {
-    let found = blocking(move || place.duplicates()).await??;
+async fn duplicates(place: Place) -> PyResult<Rows<Duplicate>> {
+    let found = blocking(move || place.duplicates()).await?;
+    let found = found.map_err(Failure::from)?;
     let groups = found.groups.iter().map(|group| {
         let line = json!({ "paths": group.paths, "bytes": group.bytes });
         Duplicate::from(fields(line))
@@ -91,7 +127,7 @@ pub(crate) async fn duplicates(place: Place) -> Result<Vec<Duplicate>, Failure> 
 }
 
 /// What is in quarantine.
-pub(crate) async fn held(place: Place) -> Result<Vec<Held>, Failure> {
+async fn held(place: Place) -> PyResult<Rows<Held>> {
     let held = blocking(move || quarantine::list(&place)).await?;
     let held = held.map_err(|error| of_quarantine(&error))?;
     let lines = held.iter().map(|held| {
@@ -117,9 +153,9 @@ fn reason(reason: &Reason) -> String {
 }
 
 /// Gives a file in quarantine its name after all; returns where it is now.
-pub(crate) async fn release(place: Place, id: u64) -> Result<PathBuf, Failure> {
+async fn release(place: Place, id: u64) -> PyResult<PathBuf> {
     let released = blocking(move || quarantine::release(&place, id)).await?;
-    released.map_err(|error| of_quarantine(&error))
+    Ok(released.map_err(|error| of_quarantine(&error))?)
 }
 
 pub(crate) fn of_quarantine(error: &quarantine::Error) -> Failure {

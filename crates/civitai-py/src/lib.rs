@@ -5,8 +5,12 @@
 
 #![expect(
     clippy::needless_pass_by_value,
-    reason = "arguments of Python come by value"
+    clippy::too_many_arguments,
+    reason = "arguments of Python come by value, and each keyword is one"
 )]
+
+#[macro_use]
+mod twins;
 
 mod choose;
 mod client;
@@ -14,9 +18,11 @@ mod crypt;
 mod desk;
 mod errors;
 mod failures;
+mod fetch;
 mod fetched;
 mod give;
 mod keep;
+mod keys;
 mod library;
 mod line;
 mod link;
@@ -44,15 +50,20 @@ mod _civitai_rs {
     #[pymodule_export]
     use super::client::Client;
     #[pymodule_export]
-    use super::crypt::{decrypt, decrypt_async, encrypt, encrypt_async, init_keys};
+    use super::crypt::{decrypt, decrypt_async, encrypt, encrypt_async};
+    #[pymodule_export]
+    use super::fetch::{fetch, fetch_async};
     #[pymodule_export]
     use super::fetched::Fetched;
+    #[pymodule_export]
+    use super::keys::Keys;
     #[pymodule_export]
     use super::library::Library;
     #[pymodule_export]
     use super::line::{
-        Backup, Checked, Duplicate, Entry, FileHashes, Finding, Held, Identity, Locked, Operation,
-        Orphan, Placement, Planned, Progress, Reference, Repaired, Scan, Scanned, Sealed, Update,
+        Backup, Checked, Duplicate, Entry, FileHashes, Finding, Held, Identity, Key, Locked,
+        Operation, Orphan, Placement, Planned, Progress, Reference, Repaired, Rotated, Scan,
+        Scanned, Sealed, Trashed, Update,
     };
     #[pymodule_export]
     use super::link::Link;
@@ -60,6 +71,8 @@ mod _civitai_rs {
     use super::listing::{Listing, Pages};
     #[pymodule_export]
     use super::look::{hash, hash_async, identify_async, identify_file, scan, scan_async};
+    #[pymodule_export]
+    use super::project::Project;
     #[pymodule_export]
     use super::record::{
         Article, Collection, Creator, Enums, File, FileMetadata, HashMatch, Hashes, Image, Me,

@@ -7,14 +7,66 @@ use std::time::Duration;
 
 use civitai_api::Timestamp;
 use pyo3::IntoPyObjectExt as _;
+use pyo3::PyClass;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyList;
 use serde_json::{Map, Value};
 
 use crate::give::Give as _;
+use crate::table::Table;
 use crate::take;
 
 /// The fields of one line.
 pub(crate) type Line = Map<String, Value>;
+
+/// A class whose objects are rows of a table.
+pub(crate) trait Row {
+    /// Name, key of the line, and kind of each column.
+    const COLUMNS: &'static [(&'static str, &'static str, Kind)];
+
+    fn line(&self) -> &Line;
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug)]
+#[expect(non_camel_case_types, reason = "the words of the table below")]
+pub(crate) enum Kind {
+    findings,
+    flag,
+    json,
+    moment,
+    number,
+    path,
+    real,
+    text,
+    texts,
+}
+
+/// Objects that Python gets as `Rows`: a list that is a table, too.
+pub(crate) struct Rows<T>(pub(crate) Vec<T>);
+
+impl<'py, T> IntoPyObject<'py> for Rows<T>
+where
+    T: PyClass + IntoPyObject<'py>,
+{
+    type Target = PyAny;
+    type Output = Bound<'py, PyAny>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        static ROWS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let rows = PyList::new(py, self.0)?;
+        let class = ROWS.import(py, "civitai_rs._rows", "Rows")?;
+        class.call1((py.get_type::<T>(), rows))
+    }
+}
+
+impl<T> FromIterator<T> for Rows<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(rows: I) -> Self {
+        Self(rows.into_iter().collect())
+    }
+}
 
 /// Declares the classes: `Name "type" { field kind "key", … }`. The first three fields stand in the representation.
 macro_rules! lines {
@@ -58,6 +110,13 @@ macro_rules! lines {
                 take::json(text).map(Self)
             }
 
+            /// Makes a table of objects of this class: what `Rows` calls.
+            #[staticmethod]
+            fn _table(rows: Vec<PyRef<'_, Self>>) -> PyResult<Table> {
+                let rows: Vec<&Self> = rows.iter().map(|row| &**row).collect();
+                Table::of_rows(&rows)
+            }
+
             fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
                 let read = py.get_type::<Self>().getattr("from_json")?;
                 Ok((read, (self.to_json(),)))
@@ -83,108 +142,134 @@ macro_rules! lines {
                 Self(line)
             }
         }
+
+        impl Row for $name {
+            const COLUMNS: &'static [(&'static str, &'static str, Kind)] =
+                &[$( (stringify!($field), $key, Kind::$kind), )*];
+
+            fn line(&self) -> &Line {
+                &self.0
+            }
+        }
     )* };
 }
 
 lines! {
     /// What is going to be done about a file.
     Planned "planned" {
-        path path "path", action plain "action", name plain "name", bytes plain "bytes", link plain "link",
-        model_id plain "modelId", version_id plain "versionId", file_id plain "fileId", sha256 plain "sha256",
+        path path "path", action text "action", name text "name", bytes number "bytes", link text "link",
+        model_id number "modelId", version_id number "versionId", file_id number "fileId", sha256 text "sha256",
     }
 
     /// How far a file is.
     Progress "progress" {
-        path path "path", bytes plain "bytes", total plain "total", connections plain "connections", link plain "link",
-        file_id plain "fileId",
+        path path "path", bytes number "bytes", total number "total", connections number "connections", link text "link",
+        file_id number "fileId",
     }
 
     /// A file of the library.
     Entry "entry" {
-        path path "path", bytes plain "bytes", sha256 plain "sha256", model_id plain "modelId",
-        version_id plain "versionId", file_id plain "fileId", model_type plain "modelType", base_model plain "baseModel",
-        matched_by plain "matchedBy", missing plain "missing",
+        path path "path", bytes number "bytes", sha256 text "sha256", model_id number "modelId",
+        version_id number "versionId", file_id number "fileId", model_type text "modelType", base_model text "baseModel",
+        matched_by text "matchedBy", missing flag "missing",
     }
 
     /// How a file of the library stands.
     Checked "verify" {
-        path path "path", status plain "status", ranges plain "ranges",
+        path path "path", status text "status", ranges json "ranges",
     }
 
     /// What became of a file that was to be repaired.
     Repaired "repair" {
-        path path "path", status plain "status", fetched_bytes plain "fetchedBytes", ranges plain "ranges",
-        problem plain "problem",
+        path path "path", status text "status", fetched_bytes number "fetchedBytes", ranges json "ranges",
+        problem text "problem",
     }
 
     /// A newer version of a model of the library.
     Update "update" {
-        path path "path", version_id plain "versionId", new_version_id plain "newVersionId",
-        new_version_name plain "newVersionName", reason plain "reason",
+        path path "path", version_id number "versionId", new_version_id number "newVersionId",
+        new_version_name text "newVersionName", reason text "reason",
     }
 
     /// What a scan of the library has brought.
     Scanned "summary" {
-        count plain "count", added plain "new", changed plain "changed", moved plain "moved", missing plain "missing",
-        back plain "back", unchanged plain "unchanged", hashed plain "hashed", bytes plain "bytes", asked plain "asked",
-        matched plain "matched", by_sidecar plain "bySidecar", problems plain "problems",
+        count number "count", added number "new", changed number "changed", moved number "moved", missing number "missing",
+        back number "back", unchanged number "unchanged", hashed number "hashed", bytes number "bytes", asked number "asked",
+        matched number "matched", by_sidecar number "bySidecar", problems texts "problems",
     }
 
     /// A file of a lock, and what changed about it.
     Locked "locked" {
-        path path "path", change plain "change", link plain "link", name plain "name", bytes plain "bytes",
-        model_id plain "modelId", version_id plain "versionId", file_id plain "fileId", sha256 plain "sha256",
-        blake3 plain "blake3", model_type plain "modelType", base_model plain "baseModel", licence plain "licence",
-        real_person plain "realPerson", problem plain "problem",
+        path path "path", change text "change", link text "link", name text "name", bytes number "bytes",
+        model_id number "modelId", version_id number "versionId", file_id number "fileId", sha256 text "sha256",
+        blake3 text "blake3", model_type text "modelType", base_model text "baseModel", licence json "licence",
+        real_person flag "realPerson", present flag "present", problem text "problem",
     }
 
     /// What a file is, by its header alone.
     Identity "identity" {
-        path path "path", model_type plain "modelType", base_model plain "baseModel", family plain "family",
-        confidence plain "confidence", format plain "format", evidence plain "evidence",
+        path path "path", model_type text "modelType", base_model text "baseModel", family text "family",
+        confidence real "confidence", format text "format", evidence texts "evidence",
     }
 
     /// The digests of a file, in Civitai's spelling.
     FileHashes "hashes" {
-        path path "path", bytes plain "bytes", sha256 plain "SHA256", blake3 plain "BLAKE3", crc32 plain "CRC32",
-        auto_v1 plain "AutoV1", auto_v2 plain "AutoV2", auto_v3 plain "AutoV3", auto_v3_full plain "AutoV3Full",
+        path path "path", bytes number "bytes", sha256 text "SHA256", blake3 text "BLAKE3", crc32 text "CRC32",
+        auto_v1 text "AutoV1", auto_v2 text "AutoV2", auto_v3 text "AutoV3", auto_v3_full text "AutoV3Full",
     }
 
     /// What a file could do.
     Scan "scan" {
-        path path "path", verdict plain "verdict", findings findings "findings",
+        path path "path", verdict text "verdict", findings findings "findings",
     }
 
     /// One thing found in a file.
     Finding "finding" {
-        rule plain "rule", member plain "member", offset plain "offset", detail plain "detail",
-        callable plain "callable",
+        rule text "rule", member text "member", offset number "offset", detail text "detail",
+        callable text "callable",
     }
 
     /// A model that a workflow uses.
     Reference "reference" {
-        name plain "name", kind plain "kind", status plain "status", path path "path", node plain "node",
-        hash plain "hash", version_id plain "versionId", link plain "link", candidates plain "candidates",
+        name text "name", kind text "kind", status text "status", path path "path", node text "node",
+        hash text "hash", version_id number "versionId", link text "link", candidates json "candidates",
     }
 
     /// Something that was done to a library, and can be undone.
     Operation "operation" {
-        id plain "id", verb plain "verb", paths plain "paths", undoable plain "undoable",
+        id number "id", verb text "verb", paths texts "paths", undoable flag "undoable",
     }
 
     /// Files that are alike.
     Duplicate "duplicate" {
-        paths plain "paths", bytes plain "bytes",
+        paths texts "paths", bytes number "bytes",
     }
 
     /// A file in quarantine.
     Held "quarantined" {
-        id plain "id", path path "path", bytes plain "bytes", reason plain "reason",
+        id number "id", path path "path", bytes number "bytes", reason text "reason",
+    }
+
+    /// What an operation has put aside.
+    Trashed "trash" {
+        id number "id", verb text "verb", files number "files", bytes number "bytes", since moment "since",
+    }
+
+    /// A key that files are encrypted to.
+    Key "key" {
+        id text "id", kind text "kind", state text "state", name text "name", place text "place", bits number "bits",
+        created moment "created",
+    }
+
+    /// What a rotation of keys has brought.
+    Rotated "summary" {
+        finished flag "finished", rewrapped number "rewrapped", already number "already", failed number "failed",
+        others number "others", problems texts "problems",
     }
 
     /// What stands beside a model that is no more.
     Orphan "orphan" {
-        path path "path", kind plain "kind",
+        path path "path", kind text "kind",
     }
 
     /// Where a layout would put a file.
@@ -194,18 +279,25 @@ lines! {
 
     /// A copy of the catalogue.
     Backup "backup" {
-        path path "path", made moment "made", reason plain "reason", bytes plain "bytes",
+        path path "path", made moment "made", reason text "reason", bytes number "bytes",
     }
 
     /// A file that was encrypted or decrypted.
     Sealed "sealed" {
-        path path "path", output path "output", level plain "level",
+        path path "path", output path "output", level text "level",
     }
 }
 
-fn plain<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
-    value.give(py)
+/// Kinds of fields whose form in Python follows from the JSON.
+macro_rules! as_they_are {
+    ($($kind:ident)*) => { $(
+        fn $kind<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+            value.give(py)
+        }
+    )* };
 }
+
+as_they_are! { flag json number real text texts }
 
 fn path<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     match value.as_str() {

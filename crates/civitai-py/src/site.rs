@@ -2,7 +2,9 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
+use civitai_library::Library;
 use civitai_library::site::Site;
 use etcetera::BaseStrategy as _;
 use pyo3::prelude::*;
@@ -20,6 +22,52 @@ impl Settings {
             storage: network.storage(policy).map_err(Failure::from)?,
             retry: self.retry(),
         })
+    }
+}
+
+/// The way to the site, which is set up when it is first needed.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    /// What it is set up with; nothing means the environment.
+    settings: Option<Settings>,
+    made: Arc<OnceLock<Site>>,
+}
+
+impl Way {
+    pub(crate) fn new(settings: Option<Settings>) -> Self {
+        Self {
+            settings,
+            made: Arc::default(),
+        }
+    }
+
+    pub(crate) fn site(&self) -> PyResult<Site> {
+        if let Some(site) = self.made.get() {
+            return Ok(site.clone());
+        }
+        let settings = match &self.settings {
+            Some(settings) => settings.clone(),
+            None => Settings::default().or_environment()?,
+        };
+        let site = settings.site()?;
+        Ok(self.made.get_or_init(|| site).clone())
+    }
+}
+
+/// A library, with the way to the site for work that may need it.
+#[derive(Clone, Debug)]
+pub(crate) struct Reach {
+    pub(crate) place: Library,
+    pub(crate) way: Way,
+}
+
+impl Reach {
+    pub(crate) fn site(&self) -> PyResult<Site> {
+        self.way.site()
+    }
+
+    pub(crate) fn site_unless(&self, offline: bool) -> PyResult<Option<Site>> {
+        (!offline).then(|| self.site()).transpose()
     }
 }
 

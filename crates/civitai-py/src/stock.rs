@@ -10,8 +10,7 @@ use civitai_library::Library as Place;
 use civitai_library::catalogue::{Entry as Known, MatchedBy};
 use civitai_library::identify::Learned;
 use civitai_library::repair::{Repair, Repaired as Mended, Sources, Wish};
-use civitai_library::scan::{Scan, ScanTell, Scanned as Brought, Target};
-use civitai_library::site::Site;
+use civitai_library::scan::{Reading, Scan, ScanTell, Scanned as Brought, Target};
 use civitai_library::updates::{Base, updates};
 use civitai_library::verify::{Checked as Stands, Pace, Reading as Due, ReadingError, look};
 use civitai_library::workflow::{self, Finding, Shelf};
@@ -21,15 +20,59 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::errors::Failure;
-use crate::line::{Checked, Entry, Identity, Line, Reference, Repaired, Scanned, Update};
+use crate::library::Library;
+use crate::line::{Checked, Entry, Identity, Line, Reference, Repaired, Rows, Scanned, Update};
 use crate::look::{blocking, identified};
+use crate::site::Reach;
+
+twins! { Library, place {
+    /// Returns what is known of the files.
+    fn list / list_async [] () -> Rows<Entry> = entries;
+
+    /// Says how the files stand: by size and time, or, if `deep`, by reading each byte.
+    fn verify / verify_async [*paths, deep = false, every = None, io_limit = None]
+        (paths: Vec<PathBuf>, deep: bool, every: Option<Duration>, io_limit: Option<NonZeroU64>)
+        -> Rows<Checked> = verified;
+
+    /// Says what a file is by its header, and by what the library has taught.
+    fn identify / identify_async [path] (path: PathBuf) -> Identity = told;
+} }
+
+twins! { Library, reach {
+    /// Looks what is there, hashes what is new, and asks the site what it is.
+    fn scan / scan_async [*folders, offline = false, hash = true]
+        (folders: Vec<PathBuf>, offline: bool, hash: bool) -> Scanned = scanned;
+
+    /// Makes damaged files whole, with as few bytes from elsewhere as it takes.
+    fn repair / repair_async [*paths, copies = Vec::new(), offline = false]
+        (paths: Vec<PathBuf>, copies: Vec<PathBuf>, offline: bool) -> Rows<Repaired> = repaired;
+
+    /// Says of which models there are newer versions.
+    fn updates / updates_async [*paths, same_base = false]
+        (paths: Vec<PathBuf>, same_base: bool) -> Rows<Update> = updated;
+
+    /// Returns the models that a workflow, or a picture with one in it, uses, and which of them are missing.
+    fn references / references_async [path, *, offline = false]
+        (path: PathBuf, offline: bool) -> Rows<Reference> = referred;
+} }
 
 async fn targets(place: &Place, paths: Vec<PathBuf>) -> Result<Vec<Target>, Failure> {
     let place = place.clone();
     Ok(blocking(move || Target::of(&place, &paths)).await??)
 }
 
-pub(crate) async fn scanned(scan: Scan, folders: Vec<PathBuf>) -> PyResult<Scanned> {
+async fn scanned(
+    reach: Reach,
+    folders: Vec<PathBuf>,
+    offline: bool,
+    hash: bool,
+) -> PyResult<Scanned> {
+    let scan = Scan {
+        client: reach.site_unless(offline)?.map(|site| site.client),
+        library: reach.place,
+        reading: if hash { Reading::All } else { Reading::Nothing },
+        keys: None,
+    };
     let targets = targets(&scan.library, folders).await?;
     let quiet: ScanTell = Arc::new(|_| {});
     let brought = scan.run(&targets, &quiet).await.map_err(Failure::from)?;
@@ -61,7 +104,7 @@ fn of_scan(brought: &Brought) -> Line {
     fields(line)
 }
 
-pub(crate) async fn entries(place: Place) -> PyResult<Vec<Entry>> {
+async fn entries(place: Place) -> PyResult<Rows<Entry>> {
     let known = blocking(move || match place.catalogue_if_there()? {
         Some(catalogue) => catalogue.entries(),
         None => Ok(Vec::new()),
@@ -88,25 +131,25 @@ fn of_entry(entry: &Known) -> Line {
     fields(line)
 }
 
-/// How deep: how often each file is to be read, and how fast.
-pub(crate) type Depth = Option<(Duration, Option<NonZeroU64>)>;
-
-pub(crate) async fn verified(
+async fn verified(
     place: Place,
     paths: Vec<PathBuf>,
-    depth: Depth,
-) -> PyResult<Vec<Checked>> {
+    deep: bool,
+    every: Option<Duration>,
+    io_limit: Option<NonZeroU64>,
+) -> PyResult<Rows<Checked>> {
+    let every = every.unwrap_or_default();
     let mut checked = Vec::new();
     let cancel = CancellationToken::new();
     let _stop = cancel.clone().drop_guard();
     for target in targets(&place, paths).await? {
-        let Some((every, rate)) = depth else {
+        if !deep {
             let stands = blocking(move || look(&target)).await?;
             let stands = stands.map_err(Failure::from)?;
             checked.extend(stands.iter().map(|stands| of_check(stands, &[])));
             continue;
-        };
-        let budget = Pace::new(rate, cancel.child_token());
+        }
+        let budget = Pace::new(io_limit, cancel.child_token());
         let read = blocking(move || {
             let mut reading = Due::of(&target, every)?;
             let others = std::mem::take(&mut reading.others);
@@ -139,16 +182,17 @@ fn pairs(ranges: &[Range<u64>]) -> Option<Vec<[u64; 2]>> {
     (!ranges.is_empty()).then(|| pairs.collect())
 }
 
-pub(crate) async fn repaired(
-    place: Place,
+async fn repaired(
+    reach: Reach,
     paths: Vec<PathBuf>,
     copies: Vec<PathBuf>,
-    site: Option<Site>,
-) -> PyResult<Vec<Repaired>> {
+    offline: bool,
+) -> PyResult<Rows<Repaired>> {
+    let site = reach.site_unless(offline)?;
     let cancel = CancellationToken::new();
     let _stop = cancel.clone().drop_guard();
     let mut done: Vec<Repaired> = Vec::new();
-    for target in targets(&place, paths).await? {
+    for target in targets(&reach.place, paths).await? {
         let sources = Sources {
             folders: copies.clone(),
             site: site.clone(),
@@ -183,7 +227,7 @@ pub(crate) async fn repaired(
             done.push(of_repair(&entry.path, outcome).into());
         }
     }
-    Ok(done)
+    Ok(Rows(done))
 }
 
 fn of_repair(path: &str, outcome: Result<Mended, civitai_library::repair::Error>) -> Line {
@@ -210,19 +254,15 @@ fn of_repair(path: &str, outcome: Result<Mended, civitai_library::repair::Error>
     }))
 }
 
-pub(crate) async fn updated(
-    place: Place,
-    paths: Vec<PathBuf>,
-    site: Site,
-    same_base: bool,
-) -> PyResult<Vec<Update>> {
+async fn updated(reach: Reach, paths: Vec<PathBuf>, same_base: bool) -> PyResult<Rows<Update>> {
+    let site = reach.site()?;
     let base = if same_base {
         Base::Same
     } else {
         Base::Compatible
     };
     let mut found: Vec<Update> = Vec::new();
-    for target in targets(&place, paths).await? {
+    for target in targets(&reach.place, paths).await? {
         let asked = updates(&site.client, &target.library, base, |entry| {
             target.covers(&entry.path)
         });
@@ -237,10 +277,10 @@ pub(crate) async fn updated(
             })))
         }));
     }
-    Ok(found)
+    Ok(Rows(found))
 }
 
-pub(crate) async fn told(place: Place, path: PathBuf) -> PyResult<Identity> {
+async fn told(place: Place, path: PathBuf) -> PyResult<Identity> {
     let learned = blocking(move || match place.catalogue_if_there()? {
         Some(catalogue) => catalogue.learned(),
         None => Ok(Vec::new()),
@@ -249,12 +289,9 @@ pub(crate) async fn told(place: Place, path: PathBuf) -> PyResult<Identity> {
     identified(path, Learned::new(learned)).await
 }
 
-pub(crate) async fn referred(
-    place: Place,
-    path: PathBuf,
-    site: Option<Site>,
-) -> PyResult<Vec<Reference>> {
-    let file = path.clone();
+async fn referred(reach: Reach, path: PathBuf, offline: bool) -> PyResult<Rows<Reference>> {
+    let site = reach.site_unless(offline)?;
+    let (place, file) = (reach.place, path.clone());
     let looked = blocking(move || {
         let entries = match place.catalogue_if_there()? {
             Some(catalogue) => catalogue.entries()?,

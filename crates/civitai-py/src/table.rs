@@ -8,10 +8,10 @@ use std::sync::Arc;
 use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::cast::AsArray as _;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchIterator, StringArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchIterator,
+    StringArray, TimestampMicrosecondArray,
 };
 use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{ArrowError, DataType};
@@ -19,9 +19,11 @@ use civitai_api::Timestamp;
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyList};
+use serde_json::Value;
 
 use crate::errors::Failure;
 use crate::give::Give as _;
+use crate::line::{Kind, Row};
 
 pub(crate) use columns::Columns;
 
@@ -45,6 +47,17 @@ impl Table {
         let columns = T::COLUMNS
             .iter()
             .map(|(name, cells)| (*name, cells.read(things), true));
+        RecordBatch::try_from_iter_with_nullable(columns)
+            .map(Self)
+            .map_err(|error| failure(&error))
+    }
+
+    /// Makes a table of lines.
+    pub(crate) fn of_rows<T: Row>(rows: &[&T]) -> PyResult<Self> {
+        let columns = T::COLUMNS.iter().map(|(name, key, kind)| {
+            let values = rows.iter().map(|row| row.line().get(*key));
+            (*name, cells(*kind, values), true)
+        });
         RecordBatch::try_from_iter_with_nullable(columns)
             .map(Self)
             .map_err(|error| failure(&error))
@@ -155,12 +168,57 @@ impl<T> Cells<T> {
     }
 }
 
-/// The cells of a column as objects. Only the types that [`Cells`] makes occur.
+/// The cells of a column of lines.
+fn cells<'a>(kind: Kind, values: impl Iterator<Item = Option<&'a Value>>) -> ArrayRef {
+    match kind {
+        Kind::flag => Arc::new(
+            values
+                .map(|value| value?.as_bool())
+                .collect::<BooleanArray>(),
+        ),
+        Kind::number => Arc::new(values.map(|value| value?.as_i64()).collect::<Int64Array>()),
+        Kind::real => Arc::new(
+            values
+                .map(|value| value?.as_f64())
+                .collect::<Float64Array>(),
+        ),
+        Kind::path | Kind::text => {
+            Arc::new(values.map(|value| value?.as_str()).collect::<StringArray>())
+        }
+        Kind::moment => {
+            let moments = values.map(|value| {
+                let moment: jiff::Timestamp = value?.as_str()?.parse().ok()?;
+                Some(moment.as_microsecond())
+            });
+            let moments: TimestampMicrosecondArray = moments.collect();
+            Arc::new(moments.with_timezone("UTC"))
+        }
+        Kind::texts => {
+            let mut lists = ListBuilder::new(StringBuilder::new());
+            for value in values {
+                let texts = value.and_then(Value::as_array);
+                lists.append_option(texts.map(|texts| texts.iter().map(Value::as_str)));
+            }
+            Arc::new(lists.finish())
+        }
+        Kind::findings | Kind::json => {
+            let texts = values.map(|value| value.filter(|value| !value.is_null()));
+            let texts = texts.map(|value| value.map(ToString::to_string));
+            Arc::new(texts.collect::<StringArray>())
+        }
+    }
+}
+
+/// The cells of a column as objects. Only the types that [`Cells`] and [`cells`] make occur.
 fn list<'py>(py: Python<'py>, column: &ArrayRef) -> PyResult<Bound<'py, PyAny>> {
     match column.data_type() {
         DataType::Boolean => column.as_boolean().iter().collect::<Vec<_>>().give(py),
         DataType::Int64 => {
             let numbers = column.as_primitive::<Int64Type>().iter();
+            numbers.collect::<Vec<_>>().give(py)
+        }
+        DataType::Float64 => {
+            let numbers = column.as_primitive::<Float64Type>().iter();
             numbers.collect::<Vec<_>>().give(py)
         }
         DataType::Timestamp(..) => {

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from civitai_rs import Client, Library, Sim, UsageError
+from civitai_rs import Client, Library, NotFoundError, Project, Sim, UsageError
 
 from test_library import a_model_file
 
@@ -48,3 +48,53 @@ async def test_the_asynchronous_twins_do_the_same(library: Library, client: Clie
 def test_where_no_project_is_the_error_says_how_to_make_one(library: Library, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="init"):
         library.sync(project=tmp_path)
+
+
+@pytest.fixture
+def project(library: Library, tmp_path: Path) -> Project:
+    directory = tmp_path / "project"
+    directory.mkdir()
+    library.init(directory)
+    return library.project(directory)
+
+
+def test_a_project_says_what_it_has_and_lets_it_go(project: Project, library: Library, client: Client) -> None:
+    version, sha256 = a_model_file(client)
+    project.add(f"version:{version}")
+    [pinned] = project.tree()
+    assert (pinned.version_id, pinned.present) == (version, False)
+    project.sync()
+    [pinned] = project.tree()
+    assert pinned.present
+    assert project.upgrade(f"version:{version}") == []
+    assert sha256 in project.export("aria2") and "curl" in project.export("sh")
+    with pytest.raises(NotFoundError, match="tree"):
+        project.remove(f"version:{version}", "model:4294967295")
+    [removed] = project.remove(f"version:{version}")
+    assert removed.change == "removed" and project.tree() == []
+    project.sync()
+    assert not (library.root / pinned.path).exists()
+    [trashed] = library.trash()
+    assert trashed.files >= 1 and library.empty_trash() == [trashed]
+    assert library.trash() == []
+
+
+async def test_the_project_s_asynchronous_twins(project: Project, client: Client) -> None:
+    import asyncio
+
+    version, _ = await asyncio.to_thread(a_model_file, client)
+    await project.add_async(f"version:{version}")
+    assert await project.lock_async() == []
+    [fetched] = await project.sync_async()
+    assert fetched.ok and [pinned.present for pinned in await project.tree_async()] == [True]
+    with pytest.raises(NotFoundError):
+        await project.upgrade_async("model:4294967295")
+    assert "CycloneDX" in await project.export_async("cyclonedx")
+    await project.remove_async(f"version:{version}")
+
+
+def test_the_table_scan_of_a_project_says_what_is_taken(project: Project, tmp_path: Path) -> None:
+    manifest = tmp_path / "project/civitai.toml"
+    manifest.write_text(manifest.read_text() + '\n[scan]\nmalicious = "allow"\n')
+    with pytest.raises(UsageError, match="malicious"):
+        project.sync()

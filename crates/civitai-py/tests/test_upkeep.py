@@ -57,3 +57,35 @@ def test_what_is_not_there_is_not_found(library: Library) -> None:
         library.delete_quarantined(7)
     with pytest.raises(UsageError, match="format"):
         library.sidecars("none-of-these")
+
+
+def test_the_catalogue_goes_elsewhere_and_comes_back(library: Library, tmp_path: Path) -> None:
+    text = tmp_path / "catalogue.jsonl"
+    assert library.export_catalogue(text) > 3
+    other = Library(library.root, data_dir=tmp_path / "other")
+    assert other.import_catalogue(text) > 3
+    assert sorted(entry.path for entry in other.list()) == sorted(entry.path for entry in library.list())
+    table = tmp_path / "catalogue.csv"
+    assert library.export_catalogue(table, format="csv") == 3
+    assert table.read_text().startswith("path,bytes,")
+    table.write_text("nonsense")
+    with pytest.raises(UsageError):
+        other.import_catalogue(table)
+
+
+def test_what_is_listed_is_a_table_too(library: Library) -> None:
+    entries = library.list()
+    table = entries.to_arrow()
+    assert table.num_rows == 3 and table.column_names[:2] == ["path", "bytes"]
+    assert table.to_pydict()["bytes"] == [400, 400, 5]
+    assert table.to_pydict()["missing"] == [False, False, False]
+    (group,) = library.duplicates().to_arrow().to_pydict()["paths"]
+    assert sorted(group) == ["loras/a.safetensors", "loras/b.safetensors"]
+    library.backup()
+    backups = library.backups()
+    assert backups.to_arrow().to_pydict()["made"] == [backup.made for backup in backups] != []
+    assert library.trash().to_arrow().num_rows == 0
+    pandas = pytest.importorskip("pandas")
+    assert isinstance(entries.to_pandas(), pandas.DataFrame)
+    pyarrow = pytest.importorskip("pyarrow")
+    assert pyarrow.table(table).num_rows == 3

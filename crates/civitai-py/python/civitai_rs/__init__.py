@@ -14,6 +14,7 @@ Riverbed Flux
 
 from . import _civitai_rs
 from ._civitai_rs import *
+from ._rows import Rows
 
 __version__ = _civitai_rs.__version__
-__all__ = _civitai_rs.__all__
+__all__ = [*_civitai_rs.__all__, "Rows"]

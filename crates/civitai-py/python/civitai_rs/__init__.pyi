@@ -8,7 +8,6 @@ from ._crypt import (
     decrypt_async as decrypt_async,
     encrypt as encrypt,
     encrypt_async as encrypt_async,
-    init_keys as init_keys,
 )
 from ._errors import (
     ArchivedError as ArchivedError,
@@ -40,6 +39,13 @@ from ._errors import (
     UnverifiedError as UnverifiedError,
     UsageError as UsageError,
 )
+from ._fetch import (
+    fetch as fetch,
+    fetch_async as fetch_async,
+)
+from ._keys import (
+    Keys as Keys,
+)
 from ._library import (
     Library as Library,
 )
@@ -52,6 +58,7 @@ from ._line import (
     Finding as Finding,
     Held as Held,
     Identity as Identity,
+    Key as Key,
     Locked as Locked,
     Operation as Operation,
     Orphan as Orphan,
@@ -60,9 +67,11 @@ from ._line import (
     Progress as Progress,
     Reference as Reference,
     Repaired as Repaired,
+    Rotated as Rotated,
     Scan as Scan,
     Scanned as Scanned,
     Sealed as Sealed,
+    Trashed as Trashed,
     Update as Update,
 )
 from ._link import (
@@ -79,6 +88,9 @@ from ._look import (
     identify_async as identify_async,
     scan as scan,
     scan_async as scan_async,
+)
+from ._project import (
+    Project as Project,
 )
 from ._record import (
     Article as Article,
@@ -98,6 +110,9 @@ from ._record import (
     User as User,
     Version as Version,
     VersionModel as VersionModel,
+)
+from ._rows import (
+    Rows as Rows,
 )
 from ._sim import (
     Sim as Sim,
@@ -139,6 +154,8 @@ __all__ = [
     "Image",
     "IntegrityError",
     "InternalError",
+    "Key",
+    "Keys",
     "Library",
     "Link",
     "Listing",
@@ -160,11 +177,14 @@ __all__ = [
     "Planned",
     "PolicyError",
     "Progress",
+    "Project",
     "QuotaError",
     "RateLimitedError",
     "Reference",
     "RegionBlockedError",
     "Repaired",
+    "Rotated",
+    "Rows",
     "Scan",
     "Scanned",
     "Sealed",
@@ -177,6 +197,7 @@ __all__ = [
     "Tag",
     "TimedOutError",
     "Transfer",
+    "Trashed",
     "UnsafeAddressError",
     "UnsafeContentError",
     "UnsupportedError",
@@ -190,11 +211,12 @@ __all__ = [
     "decrypt_async",
     "encrypt",
     "encrypt_async",
+    "fetch",
+    "fetch_async",
     "hash",
     "hash_async",
     "identify",
     "identify_async",
-    "init_keys",
     "scan",
     "scan_async",
     "__version__",

@@ -17,7 +17,7 @@ def encrypt(
 ) -> Sealed:
     """Encrypts a file to ``NAME.cke`` beside it, or to ``output``. The source is kept.
 
-    ``passphrase`` opens the master key that the levels above basic need; ``init_keys`` makes one.
+    ``passphrase`` opens the master key that the levels above basic need; ``Keys(passphrase).init()`` makes one.
     """
 
 async def encrypt_async(
@@ -50,6 +50,3 @@ async def decrypt_async(
     data_dir: str | PathLike[str] | None = None,
 ) -> Sealed:
     """Decrypts a file, like ``decrypt``."""
-
-def init_keys(passphrase: str, *, data_dir: str | PathLike[str] | None = None) -> list[str]:
-    """Makes the keys that files are encrypted to, where there are none; returns the ids of those that were made."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from os import PathLike
 from pathlib import Path
-from typing import final
+from typing import Literal, final
 
 from ._client import Client
 from ._line import (
@@ -23,8 +23,11 @@ from ._line import (
     Reference,
     Repaired,
     Scanned,
+    Trashed,
     Update,
 )
+from ._project import Project
+from ._rows import Rows
 from ._transfer import Event, Fetched, Transfer
 
 @final
@@ -130,53 +133,8 @@ class Library:
     ) -> builtins.list[Fetched]:
         """Fetches what links lead to: resumed where an earlier run stopped, verified, judged, recorded."""
 
-    def download(
-        self,
-        *links: str | int,
-        to: str | PathLike[str] | None = None,
-        file_id: int | None = None,
-        format: str | None = None,
-        fp: str | None = None,
-        size: str | None = None,
-        quant: str | None = None,
-        all_files: bool = False,
-        all_versions: bool = False,
-        with_images: int = 0,
-        sidecars: bool = True,
-        dry_run: bool = False,
-        force: bool = False,
-        accept_unverified: bool = False,
-        accept_unsafe: bool = False,
-        consent_real_person: bool = False,
-        wait: bool = True,
-        raises: bool = True,
-        on_event: Callable[[Event], object] | None = None,
-    ) -> builtins.list[Fetched]:
-        """Fetches what links lead to; another name of ``get``."""
-
-    async def download_async(
-        self,
-        *links: str | int,
-        to: str | PathLike[str] | None = None,
-        file_id: int | None = None,
-        format: str | None = None,
-        fp: str | None = None,
-        size: str | None = None,
-        quant: str | None = None,
-        all_files: bool = False,
-        all_versions: bool = False,
-        with_images: int = 0,
-        sidecars: bool = True,
-        dry_run: bool = False,
-        force: bool = False,
-        accept_unverified: bool = False,
-        accept_unsafe: bool = False,
-        consent_real_person: bool = False,
-        wait: bool = True,
-        raises: bool = True,
-        on_event: Callable[[Event], object] | None = None,
-    ) -> builtins.list[Fetched]:
-        """Fetches what links lead to; another name of ``get``."""
+    download = get
+    download_async = get_async
 
     def transfer(
         self,
@@ -223,12 +181,12 @@ class Library:
 
     def list(
         self,
-    ) -> builtins.list[Entry]:
+    ) -> Rows[Entry]:
         """Returns what is known of the files."""
 
     async def list_async(
         self,
-    ) -> builtins.list[Entry]:
+    ) -> Rows[Entry]:
         """Returns what is known of the files."""
 
     def verify(
@@ -237,7 +195,7 @@ class Library:
         deep: bool = False,
         every: timedelta | None = None,
         io_limit: int | None = None,
-    ) -> builtins.list[Checked]:
+    ) -> Rows[Checked]:
         """Says how the files stand: by size and time, or, if ``deep``, by reading each byte.
 
         ``every`` leaves out what was read not so long ago; ``io_limit`` is how many bytes a second may be read.
@@ -249,7 +207,7 @@ class Library:
         deep: bool = False,
         every: timedelta | None = None,
         io_limit: int | None = None,
-    ) -> builtins.list[Checked]:
+    ) -> Rows[Checked]:
         """Says how the files stand: by size and time, or, if ``deep``, by reading each byte."""
 
     def repair(
@@ -257,7 +215,7 @@ class Library:
         *paths: str | PathLike[str],
         copies: Sequence[str | PathLike[str]] = ...,
         offline: bool = False,
-    ) -> builtins.list[Repaired]:
+    ) -> Rows[Repaired]:
         """Makes damaged files whole, with as few bytes from elsewhere as it takes.
 
         ``copies`` are folders with copies of the files; what they do not have is fetched from the site.
@@ -268,21 +226,21 @@ class Library:
         *paths: str | PathLike[str],
         copies: Sequence[str | PathLike[str]] = ...,
         offline: bool = False,
-    ) -> builtins.list[Repaired]:
+    ) -> Rows[Repaired]:
         """Makes damaged files whole, with as few bytes from elsewhere as it takes."""
 
     def updates(
         self,
         *paths: str | PathLike[str],
         same_base: bool = False,
-    ) -> builtins.list[Update]:
+    ) -> Rows[Update]:
         """Says of which models there are newer versions."""
 
     async def updates_async(
         self,
         *paths: str | PathLike[str],
         same_base: bool = False,
-    ) -> builtins.list[Update]:
+    ) -> Rows[Update]:
         """Says of which models there are newer versions."""
 
     def identify(
@@ -314,7 +272,7 @@ class Library:
         path: str | PathLike[str],
         *,
         offline: bool = False,
-    ) -> builtins.list[Reference]:
+    ) -> Rows[Reference]:
         """Returns the models that a workflow, or a picture with one in it, uses, and which of them are missing."""
 
     async def references_async(
@@ -322,7 +280,7 @@ class Library:
         path: str | PathLike[str],
         *,
         offline: bool = False,
-    ) -> builtins.list[Reference]:
+    ) -> Rows[Reference]:
         """Returns the models that a workflow, or a picture with one in it, uses, and which of them are missing."""
 
     def init(
@@ -346,7 +304,7 @@ class Library:
         file_id: int | None = None,
         path: str | None = None,
         accept_unverified: bool = False,
-    ) -> builtins.list[Locked]:
+    ) -> Rows[Locked]:
         """Adds links to ``civitai.toml`` and the files they lead to to ``civitai.lock``. Nothing is fetched.
 
         The project is the one in or above ``project``, else the working directory.
@@ -361,7 +319,7 @@ class Library:
         file_id: int | None = None,
         path: str | None = None,
         accept_unverified: bool = False,
-    ) -> builtins.list[Locked]:
+    ) -> Rows[Locked]:
         """Adds links to ``civitai.toml`` and the files they lead to to ``civitai.lock``. Nothing is fetched."""
 
     def lock(
@@ -370,7 +328,7 @@ class Library:
         project: str | PathLike[str] | None = None,
         upgrade: bool = False,
         accept_unverified: bool = False,
-    ) -> builtins.list[Locked]:
+    ) -> Rows[Locked]:
         """Makes ``civitai.lock`` what ``civitai.toml`` wants; returns what changed."""
 
     async def lock_async(
@@ -379,7 +337,7 @@ class Library:
         project: str | PathLike[str] | None = None,
         upgrade: bool = False,
         accept_unverified: bool = False,
-    ) -> builtins.list[Locked]:
+    ) -> Rows[Locked]:
         """Makes ``civitai.lock`` what ``civitai.toml`` wants; returns what changed."""
 
     def sync(
@@ -436,16 +394,16 @@ class Library:
     async def undo_async(self, id: int | None = None) -> Operation:
         """Takes an operation back; the latest, if none is named."""
 
-    def duplicates(self) -> builtins.list[Duplicate]:
+    def duplicates(self) -> Rows[Duplicate]:
         """Returns the groups of files that are alike."""
 
-    async def duplicates_async(self) -> builtins.list[Duplicate]:
+    async def duplicates_async(self) -> Rows[Duplicate]:
         """Returns the groups of files that are alike."""
 
-    def quarantine(self) -> builtins.list[Held]:
+    def quarantine(self) -> Rows[Held]:
         """Returns what is in quarantine."""
 
-    async def quarantine_async(self) -> builtins.list[Held]:
+    async def quarantine_async(self) -> Rows[Held]:
         """Returns what is in quarantine."""
 
     def release(self, id: int) -> Path:
@@ -470,10 +428,10 @@ class Library:
     async def link_duplicates_async(self) -> Operation:
         """Lets files with the same content share it on the disk."""
 
-    def orphans(self) -> builtins.list[Orphan]:
+    def orphans(self) -> Rows[Orphan]:
         """Returns what stands beside models that are no more."""
 
-    async def orphans_async(self) -> builtins.list[Orphan]:
+    async def orphans_async(self) -> Rows[Orphan]:
         """Returns what stands beside models that are no more."""
 
     def remove_orphans(self) -> Operation:
@@ -482,10 +440,10 @@ class Library:
     async def remove_orphans_async(self) -> Operation:
         """Takes what stands beside models that are no more into the trash."""
 
-    def tree(self, layout: str | None = None) -> builtins.list[Placement]:
+    def tree(self, layout: str | None = None) -> Rows[Placement]:
         """Returns where a layout, the library's own by default, would put each file."""
 
-    async def tree_async(self, layout: str | None = None) -> builtins.list[Placement]:
+    async def tree_async(self, layout: str | None = None) -> Rows[Placement]:
         """Returns where a layout, the library's own by default, would put each file."""
 
     def backup(self, *, keep: int = 10) -> Backup:
@@ -494,10 +452,10 @@ class Library:
     async def backup_async(self, *, keep: int = 10) -> Backup:
         """Makes a copy of the catalogue, and keeps so many."""
 
-    def backups(self) -> builtins.list[Backup]:
+    def backups(self) -> Rows[Backup]:
         """Returns the copies of the catalogue."""
 
-    async def backups_async(self) -> builtins.list[Backup]:
+    async def backups_async(self) -> Rows[Backup]:
         """Returns the copies of the catalogue."""
 
     def restore(self, file: str | PathLike[str] | None = None) -> Path:
@@ -518,3 +476,32 @@ class Library:
     async def delete_quarantined_async(self, id: int) -> Path:
         """Deletes a file in quarantine; returns where it was."""
 
+    def export_catalogue(self, path: str | PathLike[str], *, format: Literal["jsonl", "csv"] = "jsonl") -> int:
+        """Writes the catalogue to a file; returns how many rows that was.
+
+        ``"jsonl"`` is everything, for ``import_catalogue``; ``"csv"`` is a table of the files, for other programs.
+        """
+
+    async def export_catalogue_async(self, path: str | PathLike[str], *, format: Literal["jsonl", "csv"] = "jsonl") -> int:
+        """Writes the catalogue to a file; returns how many rows that was."""
+
+    def import_catalogue(self, path: str | PathLike[str]) -> int:
+        """Takes in what another catalogue has written; returns how many rows that was. A copy of what there was is kept."""
+
+    async def import_catalogue_async(self, path: str | PathLike[str]) -> int:
+        """Takes in what another catalogue has written; returns how many rows that was. A copy of what there was is kept."""
+
+    def trash(self, *ids: int) -> Rows[Trashed]:
+        """Returns what operations have put aside."""
+
+    async def trash_async(self, *ids: int) -> Rows[Trashed]:
+        """Returns what operations have put aside."""
+
+    def empty_trash(self, *ids: int) -> Rows[Trashed]:
+        """Deletes what operations have put aside, all of it or what these have; returns what it was."""
+
+    async def empty_trash_async(self, *ids: int) -> Rows[Trashed]:
+        """Deletes what operations have put aside, all of it or what these have; returns what it was."""
+
+    def project(self, directory: str | PathLike[str] | None = None) -> Project:
+        """The project in or above a directory, the working directory if none is named, with this library."""

@@ -2,10 +2,25 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, Literal, final, type_check_only
+
+@type_check_only
+class _Line:
+    """What every line has."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as the command line prints them."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
 
 @final
-class Planned:
+class Planned(_Line):
     """What is going to be done about a file."""
 
     @property
@@ -48,23 +63,12 @@ class Planned:
     def type(self) -> Literal["planned"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Planned:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Progress:
+class Progress(_Line):
     """How far a file is."""
 
     @property
@@ -95,23 +99,12 @@ class Progress:
     def type(self) -> Literal["progress"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Progress:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Entry:
+class Entry(_Line):
     """A file of the library."""
 
     @property
@@ -158,23 +151,12 @@ class Entry:
     def type(self) -> Literal["entry"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Entry:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Checked:
+class Checked(_Line):
     """How a file of the library stands."""
 
     @property
@@ -193,23 +175,12 @@ class Checked:
     def type(self) -> Literal["verify"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Checked:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Repaired:
+class Repaired(_Line):
     """What became of a file that was to be repaired."""
 
     @property
@@ -236,23 +207,12 @@ class Repaired:
     def type(self) -> Literal["repair"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Repaired:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Update:
+class Update(_Line):
     """A newer version of a model of the library."""
 
     @property
@@ -279,23 +239,12 @@ class Update:
     def type(self) -> Literal["update"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Update:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Scanned:
+class Scanned(_Line):
     """What a scan of the library has brought."""
 
     @property
@@ -354,23 +303,12 @@ class Scanned:
     def type(self) -> Literal["summary"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Scanned:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Locked:
+class Locked(_Line):
     """A file of a lock, and what changed about it."""
 
     @property
@@ -430,6 +368,10 @@ class Locked:
         """Whether it depicts a real person."""
 
     @property
+    def present(self) -> bool | None:
+        """Whether it is in the library; only in what ``tree`` returns."""
+
+    @property
     def problem(self) -> str | None:
         """What went wrong, if anything did."""
 
@@ -437,23 +379,12 @@ class Locked:
     def type(self) -> Literal["locked"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Locked:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Identity:
+class Identity(_Line):
     """What a file is, by its header alone."""
 
     @property
@@ -488,23 +419,12 @@ class Identity:
     def type(self) -> Literal["identity"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Identity:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class FileHashes:
+class FileHashes(_Line):
     """The digests of a file, in Civitai's spelling."""
 
     @property
@@ -547,23 +467,12 @@ class FileHashes:
     def type(self) -> Literal["hashes"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> FileHashes:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Scan:
+class Scan(_Line):
     """What a file could do."""
 
     @property
@@ -582,23 +491,12 @@ class Scan:
     def type(self) -> Literal["scan"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Scan:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Finding:
+class Finding(_Line):
     """One thing found in a file."""
 
     @property
@@ -625,23 +523,12 @@ class Finding:
     def type(self) -> Literal["finding"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Finding:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Reference:
+class Reference(_Line):
     """A model that a workflow uses."""
 
     @property
@@ -684,23 +571,12 @@ class Reference:
     def type(self) -> Literal["reference"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Reference:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Operation:
+class Operation(_Line):
     """Something that was done to a library, and can be undone."""
 
     @property
@@ -723,23 +599,12 @@ class Operation:
     def type(self) -> Literal["operation"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Operation:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Duplicate:
+class Duplicate(_Line):
     """Files that are alike."""
 
     @property
@@ -754,23 +619,12 @@ class Duplicate:
     def type(self) -> Literal["duplicate"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Duplicate:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Held:
+class Held(_Line):
     """A file in quarantine."""
 
     @property
@@ -793,23 +647,12 @@ class Held:
     def type(self) -> Literal["quarantined"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Held:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Sealed:
+class Sealed(_Line):
     """A file that was encrypted or decrypted."""
 
     @property
@@ -828,23 +671,12 @@ class Sealed:
     def type(self) -> Literal["sealed"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Sealed:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Orphan:
+class Orphan(_Line):
     """What stands beside a model that is no more."""
 
     @property
@@ -859,23 +691,12 @@ class Orphan:
     def type(self) -> Literal["orphan"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Orphan:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Placement:
+class Placement(_Line):
     """Where a layout would put a file."""
 
     @property
@@ -890,23 +711,12 @@ class Placement:
     def type(self) -> Literal["placement"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Placement:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Backup:
+class Backup(_Line):
     """A copy of the catalogue."""
 
     @property
@@ -929,17 +739,114 @@ class Backup:
     def type(self) -> Literal["backup"]:
         """The ``type`` of the JSON line."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as the command line prints them."""
-
-    def to_json(self) -> str:
-        """Returns the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Backup:
         """Reads what ``to_json`` wrote."""
 
-    def __eq__(self, other: object) -> bool: ...
-    def __ne__(self, other: object) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+@final
+class Trashed(_Line):
+    """What an operation has put aside."""
+
+    @property
+    def id(self) -> int:
+        """The number of the operation."""
+
+    @property
+    def verb(self) -> str | None:
+        """What it did; ``None`` where nobody remembers."""
+
+    @property
+    def files(self) -> int:
+        """How many files."""
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes."""
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when."""
+
+    @property
+    def type(self) -> Literal["trash"]:
+        """The ``type`` of the JSON line."""
+
+    @staticmethod
+    def from_json(text: str) -> Trashed:
+        """Reads what ``to_json`` wrote."""
+
+@final
+class Key(_Line):
+    """A key that files are encrypted to."""
+
+    @property
+    def id(self) -> str:
+        """Its name in containers."""
+
+    @property
+    def kind(self) -> str:
+        """``"machine"``, ``"master"``, ``"rsa"`` or ``"rsa_ml_kem"``."""
+
+    @property
+    def state(self) -> str:
+        """``"active"``, ``"decrypt_only"``, ``"revoked"`` or ``"destroyed"``."""
+
+    @property
+    def name(self) -> str | None:
+        """Whose it is, if somebody has said so."""
+
+    @property
+    def place(self) -> str:
+        """Where its secret is."""
+
+    @property
+    def bits(self) -> int | None:
+        """The length of the RSA modulus, for pairs."""
+
+    @property
+    def created(self) -> datetime:
+        """When this store got it."""
+
+    @property
+    def type(self) -> Literal["key"]:
+        """The ``type`` of the JSON line."""
+
+    @staticmethod
+    def from_json(text: str) -> Key:
+        """Reads what ``to_json`` wrote."""
+
+@final
+class Rotated(_Line):
+    """What a rotation of keys has brought."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether all is done; if not, the next ``rotate`` goes on."""
+
+    @property
+    def rewrapped(self) -> int:
+        """Files that have the new key now."""
+
+    @property
+    def already(self) -> int:
+        """Files that had it."""
+
+    @property
+    def failed(self) -> int:
+        """Files that could not be given it."""
+
+    @property
+    def others(self) -> int:
+        """Files that the old key does not open."""
+
+    @property
+    def problems(self) -> list[str]:
+        """Why files failed."""
+
+    @property
+    def type(self) -> Literal["summary"]:
+        """The ``type`` of the JSON line."""
+
+    @staticmethod
+    def from_json(text: str) -> Rotated:
+        """Reads what ``to_json`` wrote."""

@@ -5,10 +5,25 @@ including fields that are newer than this package.
 """
 
 from datetime import datetime
-from typing import Any, final
+from typing import Any, final, type_check_only
+
+@type_check_only
+class _Record:
+    """What every object of Civitai has."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object in Civitai's own field names."""
+
+    def to_json(self) -> str:
+        """Returns the same as JSON text."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
 
 @final
-class Model:
+class Model(_Record):
     """A model: what a creator published under one title."""
 
     @property
@@ -21,7 +36,7 @@ class Model:
 
     @property
     def description(self) -> str | None:
-        """The creator's text, HTML; see  before showing it."""
+        """The creator's text, HTML; clean it before showing it."""
 
     @property
     def nsfw(self) -> bool | None:
@@ -111,22 +126,12 @@ class Model:
     def is_archived(self) -> bool:
         """Whether its files were withdrawn from download for good."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Model:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Version:
+class Version(_Record):
     """A version of a model."""
 
     @property
@@ -175,11 +180,11 @@ class Version:
 
     @property
     def description(self) -> str | None:
-        """The creator's notes, HTML; see ."""
+        """The creator's notes, HTML; clean it before showing it."""
 
     @property
     def trained_words(self) -> list[str]:
-        """Words that call the trained idea, as typed by the creator; see ."""
+        """Words that call the trained idea, as typed by the creator."""
 
     @property
     def vae_id(self) -> int | None:
@@ -231,7 +236,7 @@ class Version:
 
     @property
     def download_url(self) -> str | None:
-        """Where the server says the default file is. Its host is unreliable; use ."""
+        """Where the server says the default file is. Its host is unreliable: ``Library.get`` does not use it."""
 
     @property
     def model_id(self) -> int | None:
@@ -241,22 +246,12 @@ class Version:
     def is_download_disabled(self) -> bool | None:
         """Whether downloads are switched off for everyone; None where the endpoint does not tell."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Version:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class File:
+class File(_Record):
     """A file of a version."""
 
     @property
@@ -273,7 +268,7 @@ class File:
 
     @property
     def size_kib(self) -> float | None:
-        """Size in KiB; see ."""
+        """Size in KiB; ``bytes`` is the same in bytes."""
 
     @property
     def metadata(self) -> FileMetadata | None:
@@ -305,7 +300,7 @@ class File:
 
     @property
     def download_url(self) -> str | None:
-        """Where the server says it is. The host is unreliable, and the query may name another file; see ."""
+        """Where the server says it is. The host is unreliable, and the query may name another file."""
 
     @property
     def primary(self) -> bool | None:
@@ -339,22 +334,12 @@ class File:
     def quant(self) -> str | None:
         """Its quantisation."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> File:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class FileMetadata:
+class FileMetadata(_Record):
     """What a file contains, as far as its uploader said."""
 
     @property
@@ -377,22 +362,12 @@ class FileMetadata:
     def is_required(self) -> bool | None:
         """Whether the version cannot be used without it; only from `/models`."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> FileMetadata:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Hashes:
+class Hashes(_Record):
     """Digests of a file, as sent."""
 
     @property
@@ -419,22 +394,12 @@ class Hashes:
     def blake3(self) -> str | None:
         """BLAKE3 of the file."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Hashes:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Image:
+class Image(_Record):
     """A picture or video."""
 
     @property
@@ -541,22 +506,12 @@ class Image:
     def level(self) -> int | None:
         """How mature it is, from the most exact field there is."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Image:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Stats:
+class Stats(_Record):
     """Counters of a model, version, picture or article."""
 
     @property
@@ -619,22 +574,12 @@ class Stats:
     def view_count(self) -> int | None:
         """Views; articles."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Stats:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Creator:
+class Creator(_Record):
     """A creator."""
 
     @property
@@ -653,22 +598,12 @@ class Creator:
     def image(self) -> str | None:
         """Their portrait."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Creator:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class User:
+class User(_Record):
     """A user, as an object names its owner."""
 
     @property
@@ -687,22 +622,12 @@ class User:
     def avatar_nsfw(self) -> str | None:
         """How mature the portrait is, as a word."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> User:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Me:
+class Me(_Record):
     """The owner of the token in use."""
 
     @property
@@ -741,22 +666,12 @@ class Me:
     def token_scope(self) -> int | None:
         """What the token may do, as a set of bits."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Me:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Tag:
+class Tag(_Record):
     """A tag."""
 
     @property
@@ -779,22 +694,12 @@ class Tag:
     def is_category(self) -> bool | None:
         """Whether the site uses it as a category; articles only."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Tag:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Collection:
+class Collection(_Record):
     """A collection."""
 
     @property
@@ -841,22 +746,12 @@ class Collection:
     def type(self) -> str | None:
         """What it holds; None when mixed."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Collection:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Article:
+class Article(_Record):
     """An article."""
 
     @property
@@ -911,22 +806,12 @@ class Article:
     def cover_image(self) -> Image | None:
         """Its cover picture."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Article:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class VersionModel:
+class VersionModel(_Record):
     """What a version says of its model."""
 
     @property
@@ -961,22 +846,12 @@ class VersionModel:
     def type(self) -> str | None:
         """What the model is."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> VersionModel:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class PaidAccess:
+class PaidAccess(_Record):
     """An active gate in front of a version."""
 
     @property
@@ -987,22 +862,12 @@ class PaidAccess:
     def ends_at(self) -> datetime | None:
         """When it ends; absent for permanent gates."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> PaidAccess:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class HashMatch:
+class HashMatch(_Record):
     """One row of a bulk lookup by SHA-256."""
 
     @property
@@ -1017,22 +882,12 @@ class HashMatch:
     def hash(self) -> str:
         """The SHA-256 that matched, upper case."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> HashMatch:
         """Read what Civitai sent or ``to_json`` wrote."""
 
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
-
 @final
-class Enums:
+class Enums(_Record):
     """The values of the site's enumerations today."""
 
     @property
@@ -1055,16 +910,6 @@ class Enums:
     def base_model_types(self) -> list[str]:
         """What base models are prepared for."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object in Civitai's own field names."""
-
-    def to_json(self) -> str:
-        """Return the same as JSON text."""
-
     @staticmethod
     def from_json(text: str) -> Enums:
         """Read what Civitai sent or ``to_json`` wrote."""
-
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
