@@ -232,6 +232,7 @@ mod tests {
             "https://civitai.com/models/1?modelVersionId=2",
             "HTTPS://Civitai.com/models?tag=é",
             "モデルが見つかりません: 12",
+            "/models/tokenizer_config.json: it holds no workflow",
         ];
         for text in harmless {
             assert!(

@@ -41,6 +41,8 @@ rule_table! { "Configuration files":
         "aliases make a small text a huge value", "exponential entities, billion laughs";
     CONFIG_LENGTH = "config_length", Unscannable,
         "the YAML is longer than the scanner reads", "fail closed";
+    CONFIG_BROKEN = "config_broken", Malformed,
+        "the name says JSON, and no reader of JSON takes it, with comments or without", "RFC 8259; fail closed";
     CONFIG_UNREADABLE = "config_unreadable", Suspicious,
         "the text has signs of tags that construct objects, but cannot be read as YAML", "fail closed";
 }
@@ -72,20 +74,33 @@ fn scan(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
     let Text::Read(text) = text::read(input)? else {
         return Ok(());
     };
+    if text.trim().is_empty() {
+        return Ok(());
+    }
     let named = input.has_extension(JSON_EXTENSIONS) || input.has_extension(YAML_EXTENSIONS);
     let named_yaml = input.has_extension(YAML_EXTENSIONS);
+    let mut broken = None;
     if !named_yaml || text.trim_start().starts_with(['{', '[']) {
         match read_json(scan, &text) {
-            Ok(()) => return Ok(()),
+            Ok(Written::Plainly) => return Ok(()),
+            // Another reader of such a text may be one of YAML.
+            Ok(Written::Loosely) => {}
             Err(Unread::Stop(stop)) => return Err(stop),
             Err(Unread::NotJson(fault)) if fault.too_deep => {
                 return Err(Stop::at(&CONFIG_DEPTH, fault.offset as u64, fault.reason));
             }
-            // Comments, one comma too many: what reads such JSON reads YAML as well, or nearly.
-            Err(Unread::NotJson(_)) => {}
+            Err(Unread::NotJson(fault)) => {
+                broken = input.has_extension(JSON_EXTENSIONS).then_some(fault);
+            }
         }
     }
-    read_yaml(scan, &text, named)
+    let is_yaml = read_yaml(scan, &text, named)?;
+    // Any line of text is YAML; what should have been JSON is so only where it begins like it.
+    let is_like_json = text.trim_start().starts_with(['{', '[']);
+    if let Some(fault) = broken.filter(|_| !(is_yaml && is_like_json)) {
+        scan.find(&CONFIG_BROKEN, fault.offset as u64, fault.reason);
+    }
+    Ok(())
 }
 
 fn is_json(text: &str) -> bool {
@@ -99,6 +114,15 @@ fn is_json(text: &str) -> bool {
     }
 }
 
+/// How a text that is JSON is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    /// As JSON, or as Python writes it.
+    Plainly,
+    /// With comments or commas that JSON does not have.
+    Loosely,
+}
+
 /// Why a text was not read to its end as JSON.
 enum Unread {
     NotJson(JsonFault),
@@ -106,12 +130,13 @@ enum Unread {
 }
 
 /// Reads a text that is one JSON value, or one a line.
-fn read_json(scan: &mut Scan<'_>, text: &str) -> Result<(), Unread> {
+fn read_json(scan: &mut Scan<'_>, text: &str) -> Result<Written, Unread> {
     let nesting = scan.limits().nesting;
     let mut watch = Watch::new(scan);
+    let mut written = Written::Plainly;
     let mut start = 0;
     loop {
-        let mut json = Json::new(&text[start..], Dialect::Python, nesting);
+        let mut json = Json::new(&text[start..], Dialect::Loose, nesting);
         let fault = |fault: JsonFault| {
             let offset = start + fault.offset;
             Unread::NotJson(JsonFault { offset, ..fault })
@@ -128,35 +153,39 @@ fn read_json(scan: &mut Scan<'_>, text: &str) -> Result<(), Unread> {
             watch.take((start + at) as u64, &node);
             watch.scan.budget().step().map_err(Unread::Stop)?;
         }
-        start += json.offset();
+        start += json.end();
         start += text[start..].len() - text[start..].trim_start().len();
+        if json.is_loose() {
+            written = Written::Loosely;
+        }
         if start == text.len() {
-            return Ok(());
+            return Ok(written);
         }
     }
 }
 
-fn read_yaml(scan: &mut Scan<'_>, text: &str, named: bool) -> Result<(), Stop> {
+/// Says whether the text is YAML to its end; one that is too long to be read counts as such.
+fn read_yaml(scan: &mut Scan<'_>, text: &str, named: bool) -> Result<bool, Stop> {
     if text.len() > YAML_BYTES {
         if named || OBJECT_MARKS.iter().any(|mark| text.contains(mark)) {
             scan.find(&CONFIG_LENGTH, 0, format!("{} bytes", text.len()));
         }
-        return Ok(());
+        return Ok(true);
     }
     // Prose about objects is no YAML, though it may begin like it.
     if !named && !yaml::is_yaml(text, scan.budget().clock()) {
-        return Ok(());
+        return Ok(false);
     }
     let nesting = scan.limits().nesting;
     match yaml::read(text, nesting, &mut Watch::new(scan)) {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(true),
         Err(YamlFault::Stop(stop)) => Err(stop),
         Err(YamlFault::NotYaml { offset, reason }) => {
             // Readers differ in what they take.
             if OBJECT_MARKS.iter().any(|mark| text.contains(mark)) {
                 scan.find(&CONFIG_UNREADABLE, offset, reason);
             }
-            Ok(())
+            Ok(false)
         }
     }
 }

@@ -52,6 +52,8 @@ pub(super) enum Dialect {
     Strict,
     /// What `json.loads` of Python takes: also `NaN`, `Infinity` and half surrogate pairs.
     Python,
+    /// What people write: beyond Python's also comments, a comma after the last value, and tabs and line ends in texts.
+    Loose,
 }
 
 /// Reads one value and gives its events; what follows the value is left to the caller.
@@ -63,6 +65,7 @@ pub(super) struct Json<'a> {
     nesting: usize,
     open: Vec<Open>,
     expect: Expect,
+    is_loose: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,12 +93,24 @@ impl<'a> Json<'a> {
             nesting,
             open: Vec::new(),
             expect: Expect::Value,
+            is_loose: false,
         }
     }
 
     /// The byte after what was read; after the value, where the rest of the text begins.
     pub(super) fn offset(&self) -> usize {
         self.at
+    }
+
+    /// Passes over what may stand after a value, and gives the byte where something else begins.
+    pub(super) fn end(&mut self) -> usize {
+        self.skip_space();
+        self.at
+    }
+
+    /// Whether something was read that only [`Dialect::Loose`] takes.
+    pub(super) fn is_loose(&self) -> bool {
+        self.is_loose
     }
 
     /// How many objects and lists are open.
@@ -113,7 +128,11 @@ impl<'a> Json<'a> {
             (Expect::CommaOrEnd, Some(b',')) => {
                 self.at += 1;
                 self.skip_space();
-                if self.open.last() == Some(&Open::Object) {
+                let ends = matches!(self.peek(), Some(b'}' | b']'));
+                if ends && self.dialect == Dialect::Loose {
+                    self.is_loose = true;
+                    self.next_event_at_end()
+                } else if self.open.last() == Some(&Open::Object) {
                     self.key()
                 } else {
                     self.value()
@@ -130,6 +149,14 @@ impl<'a> Json<'a> {
             (Expect::Value | Expect::FirstValueOrEnd | Expect::Nothing, _) => self.value(),
         }
         .map(Some)
+    }
+
+    /// The event of the bracket that closes what is open.
+    fn next_event_at_end(&mut self) -> Result<(usize, Event<'a>), JsonFault> {
+        match self.peek() {
+            Some(b'}') => self.close(Open::Object, Event::ObjectEnd),
+            _ => self.close(Open::Array, Event::ArrayEnd),
+        }
     }
 
     /// Reads on to the end of the value whose first event was just given.
@@ -226,7 +253,7 @@ impl<'a> Json<'a> {
     fn python_number(&mut self, word: &'static str) -> Result<Event<'a>, JsonFault> {
         match self.dialect {
             Dialect::Strict => Err(self.fault("a value is missing")),
-            Dialect::Python => self.word(word, Event::Number(word)),
+            Dialect::Python | Dialect::Loose => self.word(word, Event::Number(word)),
         }
     }
 
@@ -288,6 +315,11 @@ impl<'a> Json<'a> {
                     let char = self.escape()?;
                     text.to_mut().push(char);
                 }
+                Some(space @ (b'\t' | b'\n' | b'\r')) if self.dialect == Dialect::Loose => {
+                    self.is_loose = true;
+                    self.at += 1;
+                    text.to_mut().push(char::from(space));
+                }
                 _ => return Err(self.fault("a control character in a string")),
             }
         }
@@ -327,7 +359,7 @@ impl<'a> Json<'a> {
                 self.at += 6;
                 Ok(char)
             }
-            (None, Dialect::Python) => {
+            (None, Dialect::Python | Dialect::Loose) => {
                 self.at += 6;
                 Ok(char::REPLACEMENT_CHARACTER)
             }
@@ -347,12 +379,33 @@ impl<'a> Json<'a> {
 
     fn skip_space(&mut self) {
         let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-        self.at += self
-            .rest()
-            .as_bytes()
-            .iter()
-            .take_while(|byte| space(byte))
-            .count();
+        loop {
+            self.at += self
+                .rest()
+                .as_bytes()
+                .iter()
+                .take_while(|byte| space(byte))
+                .count();
+            match self.comment() {
+                Some(length) if self.dialect == Dialect::Loose => {
+                    self.is_loose = true;
+                    self.at += length;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// The length of a comment that is next.
+    fn comment(&self) -> Option<usize> {
+        let rest = self.rest();
+        if rest.starts_with("//") || rest.starts_with('#') {
+            Some(rest.find('\n').unwrap_or(rest.len()))
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map(|end| end + 2)
+        } else {
+            None
+        }
     }
 
     fn peek(&self) -> Option<u8> {

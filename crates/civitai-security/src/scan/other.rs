@@ -1,6 +1,8 @@
 //! Formats that are known by their first bytes and not read further: pictures, programs, and models
 //! and containers that the scanner cannot judge.
 
+mod compound;
+
 use std::io;
 
 use super::format::Format;
@@ -52,6 +54,9 @@ fn scan(scan: &mut Scan<'_>, input: &mut Input<'_>) -> Result<(), Stop> {
 }
 
 fn known(input: &mut Input<'_>) -> io::Result<Option<(Kind, &'static str)>> {
+    if compound::holds_thumbnails(input)? {
+        return Ok(Some((Kind::Media, "what Windows keeps of a folder")));
+    }
     let head = input.head()?;
     let magic = MAGICS.iter().find(|magic| {
         head.get(magic.at..)
@@ -60,6 +65,7 @@ fn known(input: &mut Input<'_>) -> io::Result<Option<(Kind, &'static str)>> {
     Ok(magic
         .map(|magic| (magic.kind, magic.what))
         .or_else(|| is_bitmap(head).then_some((Kind::Media, "a bitmap")))
+        .or_else(|| is_font(head).then_some((Kind::Media, "a font")))
         .or_else(|| is_pe(head).then_some((Kind::Program, "a Windows program")))
         .or_else(|| is_compiled_python(head).then_some((Kind::Program, "compiled Python"))))
 }
@@ -72,6 +78,24 @@ fn is_bitmap(head: &[u8]) -> bool {
             head.get(14..18),
             Some([12 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0])
         )
+}
+
+/// The number of tables, the numbers for a binary search that follow from it, and the tag of the first table.
+fn is_font(head: &[u8]) -> bool {
+    let [0, 1, 0, 0, rest @ ..] = head else {
+        return false;
+    };
+    let Some((search, tables)) = rest.split_first_chunk::<8>() else {
+        return false;
+    };
+    let number = |at: usize| u32::from(u16::from_be_bytes([search[at], search[at + 1]]));
+    let (count, range, steps, left) = (number(0), number(2), number(4), number(6));
+    let is_tag = |byte: &u8| matches!(byte, b' '..=b'~');
+    (1..=4096).contains(&count)
+        && steps == count.ilog2()
+        && range == 16 << steps
+        && left == count * 16 - range
+        && tables.get(..4).is_some_and(|tag| tag.iter().all(is_tag))
 }
 
 fn is_pe(head: &[u8]) -> bool {
@@ -144,6 +168,8 @@ const MAGICS: &[Magic] = &[
     media("a font", 0, b"wOFF"),
     media("a font", 0, b"wOF2"),
     media("a font", 0, b"OTTO"),
+    media("a font", 0, b"true\0"),
+    media("fonts", 0, b"ttcf\0"),
     program("an ELF program", b"\x7fELF"),
     program("a Mach-O program", b"\xcf\xfa\xed\xfe"),
     program("a Mach-O program", b"\xce\xfa\xed\xfe"),
@@ -213,6 +239,19 @@ mod tests {
             let report = scan_bytes("a", bytes, &Limits::default());
             assert_eq!(report.verdict, Verdict::Clean, "{report:?}");
         }
+    }
+
+    #[test]
+    fn a_font_has_the_numbers_that_follow_from_its_tables() {
+        let font = |count: u16, range: u16, steps: u16, left: u16| {
+            let numbers = [count, range, steps, left].map(u16::to_be_bytes).concat();
+            let mut bytes = [&b"\0\x01\0\0"[..], &numbers, b"cmap"].concat();
+            bytes.resize(200, 0);
+            scan_bytes("a.ttf", &bytes, &Limits::default()).verdict
+        };
+        assert_eq!(font(9, 128, 3, 16), Verdict::Clean);
+        assert_eq!(font(9, 64, 3, 16), Verdict::Unscannable);
+        assert_eq!(font(0, 0, 0, 0), Verdict::Unscannable);
     }
 
     #[test]

@@ -51,6 +51,11 @@ fn takes_configurations_of_models() {
             "{\n  // a comment\n  \"target\": \"es2020\",\n}\n",
         ),
         (
+            "settings.json",
+            "/* two */ {\"a\": [1, 2,], # three\n \"b\": \"a\ttab\"} // end",
+        ),
+        ("empty.json", "\n"),
+        (
             "README.md",
             "Load `!!python/object/apply:os.system` with care:\n\n    _target_: os.system\n    - [x\n",
         ),
@@ -222,6 +227,25 @@ fn code_and_files_elsewhere_are_suspicious() {
         judged("tokenizer_config.json", template),
         (Verdict::Malicious, vec!["template_internals"])
     );
+}
+
+#[test]
+fn what_is_named_json_and_is_none_is_malformed() {
+    for text in [
+        r#"{"module": "keras", "class_name": "Sequential", "config": {"layers": ["#,
+        r#"{"a": 1} and more"#,
+        "{'a': 1, 'b'}}",
+        "not found",
+        "<!DOCTYPE html><html></html>",
+    ] {
+        assert_eq!(
+            judged("config.json", text),
+            (Verdict::Malformed, vec!["config_broken"]),
+            "{text}"
+        );
+    }
+    let called = "{\"_target_\": \"os.system\", // a comment\n}";
+    assert_eq!(judged("config.json", called).0, Verdict::Malicious);
 }
 
 #[test]
