@@ -157,6 +157,11 @@ impl Case {
         }
     }
 
+    /// Whether it is too short for the header that its name promises: whoever looks into it says so, and rightly.
+    pub(crate) fn is_stub(&self) -> bool {
+        self.content.len() < LEAST_SAFETENSORS
+    }
+
     /// How often its faults struck.
     pub(crate) fn hits(&self, sim: &Sim) -> u64 {
         let list = sim.faults().list();
@@ -166,3 +171,6 @@ impl Case {
         own.map(|standing| standing.hits).sum()
     }
 }
+
+/// The length of the header, and `{}`.
+const LEAST_SAFETENSORS: u64 = 10;
