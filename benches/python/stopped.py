@@ -17,7 +17,8 @@ from pathlib import Path
 from civitai_rs import Library, Progress, Sim
 
 STOPS = int(sys.argv[1])
-SLOW = {"knob": {"throttle": {"bytes_per_second": 200_000}}}
+# So slow that the file is not there before the last stop.
+SLOW = {"knob": {"throttle": {"bytes_per_second": 10_000}}}
 # A download is stopped at no particular moment of its own clockwork.
 CHANCE = random.Random(7)
 
@@ -26,7 +27,7 @@ def pick(sim: Sim) -> int:
     for model in sim.client().search(limit=100):
         for version in model.versions:
             for file in version.files:
-                if file.primary and 64 << 20 <= (file.bytes or 0) <= 512 << 20 and version.availability == "Public":
+                if file.primary and 4 << 20 <= (file.bytes or 0) <= 64 << 20 and version.availability == "Public":
                     return version.id
     raise SystemExit("the simulator has no big file")
 
