@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use civitai_analytics::compare::{Comparison, Cost, compare};
 use civitai_sim::Sim;
-use civitai_sim::state::{File, Model, State, Version};
+use civitai_sim::state::{File, Model, State, User, Version};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -140,6 +140,7 @@ fn fetched(command: &mut Command, origin: &str, workshop: &Workshop) -> Result<U
             .env("CIVITAI_DATA_DIR", place.join("data"))
             .env("CIVITAI_LIBRARY", place.join("models"))
             .env("CIVITAI_BASE_URL", origin)
+            .env("CIVITAI_TOKEN", TOKEN)
             .current_dir(&place),
     )?;
     let arrived = place.join("models/loras").join(NAME);
@@ -250,6 +251,8 @@ struct Thousand {
 pub(crate) fn serve() -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let mut state = State::default();
+    // Nobody downloads without an account.
+    state.add_user(User::new(1, "somebody").with_token(TOKEN));
     let file = File::new(100, NAME, BYTES);
     let version = Version::new(10, "v1").with_file(file);
     state.add_model(Model::new(1, "One large model", "LORA").with_version(version));
@@ -261,6 +264,8 @@ pub(crate) fn serve() -> Result<()> {
 }
 
 const NAME: &str = "model.safetensors";
+/// Good on the simulator alone.
+const TOKEN: &str = "a-token-of-the-simulator";
 const SEED: u64 = 7;
 
 #[cfg(test)]
