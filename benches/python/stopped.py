@@ -17,7 +17,7 @@ from pathlib import Path
 from civitai_rs import Library, Progress, Sim
 
 STOPS = int(sys.argv[1])
-# So slow that the file is not there before the last stop.
+# So slow that the file is not there before the stop.
 SLOW = {"knob": {"throttle": {"bytes_per_second": 10_000}}}
 # A download is stopped at no particular moment of its own clockwork.
 CHANCE = random.Random(7)
@@ -81,11 +81,12 @@ with Sim(seed=7) as sim, tempfile.TemporaryDirectory() as place:
     link = f"version:{pick(sim)}"
     seen = {}
     for name in ("ctrl_c", "cancel"):
-        library = Library(Path(place, name), data_dir=Path(place, name + "-data"), client=sim.client())
         sim.inject(SLOW)
-        if name == "ctrl_c":
-            took = [by_ctrl_c(library, link) for _ in range(STOPS)]
-        else:
-            took = [asyncio.run(by_cancelling(library, link)) for _ in range(STOPS)]
+        took = []
+        for number in range(STOPS):
+            # Each begins anew: what every new connection is given at once would add up to the file.
+            root = Path(place, f"{name}-{number}")
+            library = Library(root, data_dir=Path(root, "data"), client=sim.client())
+            took.append(by_ctrl_c(library, link) if name == "ctrl_c" else asyncio.run(by_cancelling(library, link)))
         seen[name] = {"ms": took, "kept": goes_on(library, sim, link)}
     print(json.dumps(seen))
