@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use civitai_sim::fault::Knob;
 
@@ -211,11 +211,7 @@ fn a_process_at_work_shows_the_token_to_nobody() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    lines
-        .find(|line| line.as_ref().unwrap().contains("\"progress\""))
-        .expect("it is at work")
-        .unwrap();
+    let _lines = at_work(&mut child);
     let process = PathBuf::from(format!("/proc/{}", child.id()));
     for place in ["cmdline", "comm", "status", "stat"] {
         let shown = fs_err::read(process.join(place)).unwrap();
@@ -257,6 +253,16 @@ fn from_shell(user: &User, before: &str, words: &[&str]) -> std::process::Comman
     command
 }
 
+/// Waits until a program that tells JSON transfers bytes; what is returned keeps its standard output open.
+fn at_work(child: &mut Child) -> impl Sized + use<> {
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines
+        .find(|line| line.as_ref().unwrap().contains("\"progress\""))
+        .expect("it is at work")
+        .unwrap();
+    lines
+}
+
 #[test]
 fn no_core_is_dumped_whatever_the_limits_were() {
     use std::os::unix::process::ExitStatusExt as _;
@@ -271,11 +277,7 @@ fn no_core_is_dumped_whatever_the_limits_were() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    lines
-        .find(|line| line.as_ref().unwrap().contains("\"progress\""))
-        .expect("it is at work")
-        .unwrap();
+    let _lines = at_work(&mut child);
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::ABORT).unwrap();
     let status = child.wait().unwrap();

@@ -10,6 +10,7 @@
 
 mod comfy;
 mod error;
+mod finding;
 mod form;
 mod infotext;
 mod invoke;
@@ -29,9 +30,10 @@ use std::path::Path;
 use fs_err as fs;
 
 pub use error::{Error, ErrorKind};
+pub use finding::{Candidate, Finding, Status};
 pub use kind::Kind;
 pub use reference::{Activity, Reference};
-pub use shelf::{Candidate, Finding, Held, Shelf, Status};
+pub use shelf::{Held, Shelf};
 pub use site::{Asked, ask_site};
 
 use self::reference::References;

@@ -322,39 +322,11 @@ async fn referred(reach: Reach, path: PathBuf, offline: bool) -> PyResult<Rows<R
 }
 
 fn of_finding(path: &str, finding: &Finding) -> Line {
-    let reference = &finding.reference;
-    let hash = reference
-        .hash
-        .as_ref()
-        .map(|hash| hash.as_str().to_ascii_lowercase());
-    let candidates: Vec<Value> = finding
-        .candidates
-        .iter()
-        .map(|candidate| {
-            json!({
-                "modelId": candidate.model,
-                "versionId": candidate.version,
-                "fileId": candidate.file,
-                "title": candidate.title,
-                "path": candidate.path,
-                "score": candidate.score,
-            })
-        })
-        .collect();
-    fields(json!({
-        "path": path,
-        "node": reference.node,
-        "kind": reference.kind.as_str(),
-        "name": reference.name,
-        "hash": hash,
-        "modelId": reference.model,
-        "versionId": reference.version,
-        "url": reference.url,
-        "activity": reference.activity.as_str(),
-        "status": finding.status.as_str(),
-        "link": finding.choice().and_then(workflow::Candidate::link),
-        "candidates": candidates,
-    }))
+    let mut line = Line::from_iter([("path".to_owned(), path.into())]);
+    line.extend(finding.to_json());
+    let link = finding.choice().and_then(workflow::Candidate::link);
+    line.insert("link".into(), link.into());
+    line
 }
 
 pub(crate) fn fields(line: Value) -> Line {

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use civitai_library::Library;
 use civitai_library::workflow::{
-    self, Activity, Asked, Candidate, Finding, Reference, Shelf, Status,
+    self, Activity, Asked, Finding, Reference, Shelf, Status,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{add, library, project};
 use crate::args::{AddArgs, FromWorkflowArgs, Links};
@@ -250,37 +250,10 @@ fn sum(files: &[File], online: bool, session: &Session) -> Result<(), Unwritable
 }
 
 /// The JSON line of a reference.
-fn record(path: &str, finding: &Finding) -> Value {
-    let reference = &finding.reference;
-    let hash = reference
-        .hash
-        .as_ref()
-        .map(|hash| hash.as_str().to_ascii_lowercase());
-    let candidates: Vec<Value> = finding.candidates.iter().map(candidate).collect();
-    json!({
-        "path": path,
-        "node": reference.node,
-        "kind": reference.kind.as_str(),
-        "name": reference.name,
-        "hash": hash,
-        "modelId": reference.model,
-        "versionId": reference.version,
-        "url": reference.url,
-        "activity": reference.activity.as_str(),
-        "status": finding.status.as_str(),
-        "candidates": candidates,
-    })
-}
-
-fn candidate(candidate: &Candidate) -> Value {
-    json!({
-        "modelId": candidate.model,
-        "versionId": candidate.version,
-        "fileId": candidate.file,
-        "title": candidate.title,
-        "path": candidate.path,
-        "score": (candidate.score * 1000.0).round() / 1000.0,
-    })
+fn record(path: &str, finding: &Finding) -> Map<String, Value> {
+    let mut line = Map::from_iter([("path".to_owned(), path.into())]);
+    line.extend(finding.to_json());
+    line
 }
 
 /// What a reference is called, and whether it is switched off.

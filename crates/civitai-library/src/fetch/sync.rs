@@ -16,7 +16,6 @@ use crate::catalogue::Origin;
 use crate::find::{Asker, FindError, Wanted};
 use crate::licence::{Consent, Policy};
 use crate::lock::{Lock, Locked};
-use crate::operation::Done;
 use crate::path::LibraryPath;
 use crate::site::Site;
 use crate::sync::{Plan, Step, Sync, SyncError};
@@ -39,9 +38,7 @@ pub struct SyncFetch<'a> {
 #[derive(Debug)]
 pub struct Settled {
     /// What was, or is, to be done, without what must not be fetched.
-    pub plan: Arc<Plan>,
-    /// What was moved, and what was put into the trash, if anything was.
-    pub done: Vec<Arc<Done>>,
+    plan: Arc<Plan>,
     /// What must not be fetched, or has somebody else's file in its place.
     refused: Vec<(Locked, FetchError)>,
 }
@@ -90,15 +87,10 @@ impl SyncFetch<'_> {
             let mut catalogue = here.library.catalogue()?;
             here.sync().prepare(&mut catalogue, &steps)
         });
-        let done: Vec<_> = done.await?.into_iter().map(Arc::new).collect();
-        for done in &done {
-            audience.hear(Told::Done(Arc::clone(done)));
+        for done in done.await? {
+            audience.hear(Told::Done(Arc::new(done)));
         }
-        Ok(Settled {
-            plan,
-            done,
-            refused,
-        })
+        Ok(Settled { plan, refused })
     }
 
     /// Fetches what is missing, and tells of what was refused as of a failure.

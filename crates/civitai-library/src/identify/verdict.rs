@@ -432,7 +432,10 @@ impl Case<'_> {
         }
         if answer.model_type.is_none() && answer.evidence.is_empty() {
             answer.evidence.push(match self.header.format {
-                Format::Unknown => "the first bytes are those of no format known here".to_owned(),
+                Format::Unknown => {
+                    "neither a file that begins like a format known here nor a folder with the configuration of a model"
+                        .to_owned()
+                }
                 _ => format!(
                     "{} tensors that no layout known here explains",
                     self.header.tensors.len()

@@ -3,123 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use civitai_api::{FileId, HashKey, HashKind, ModelId, ModelType, VersionId};
+use civitai_api::{HashKey, HashKind, ModelId, ModelType, VersionId};
 use civitai_download::digest::Digests;
 use walkdir::WalkDir;
 
+use super::finding::{Candidate, Finding, Status};
 use super::kind::Kind;
 use super::reference::Reference;
 use super::{name, score};
 use crate::catalogue::Entry;
-use crate::lock::Lock;
-
-/// Whether a model that a file names is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Status {
-    /// Several models may be meant, and nothing decides between them.
-    Ambiguous,
-    /// It is not on disk. If the site was asked, the first candidate is what to fetch.
-    Missing,
-    /// It is on disk; the first candidate says where.
-    Present,
-    /// It is not on disk, and the site does not know it either.
-    Unknown,
-}
-
-impl Status {
-    /// Returns the status in a word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ambiguous => "ambiguous",
-            Self::Missing => "missing",
-            Self::Present => "present",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// A model that may be the one meant.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Candidate {
-    /// The file, if it is on disk: its path below the root of the library.
-    pub path: Option<String>,
-    /// The model on the site, if that is known.
-    pub model: Option<ModelId>,
-    /// The version on the site, if that is known.
-    pub version: Option<VersionId>,
-    /// The file of the version that is meant, if it is not the one that the site serves by itself.
-    pub file: Option<FileId>,
-    /// What the site calls it.
-    pub title: Option<String>,
-    /// How sure it is that this is the one, from 0 to 1.
-    pub score: f64,
-}
-
-impl Candidate {
-    /// Whether a project has it, wherever that wants it to stand.
-    pub fn is_in(&self, lock: &Lock) -> bool {
-        lock.files().iter().any(|file| {
-            self.version == Some(file.version) && self.file.is_none_or(|wanted| wanted == file.file)
-        })
-    }
-
-    /// A link to it, and to the very file where it is not the one that the site serves by itself; none for what only the
-    /// library has.
-    pub fn link(&self) -> Option<String> {
-        let version = self.version?;
-        Some(match (self.model, self.file) {
-            (Some(model), Some(file)) => {
-                format!("urn:air:other:unknown:civitai:{model}@{version}+{file}")
-            }
-            (Some(model), None) => format!("{model}@{version}"),
-            (None, _) => format!("version:{version}"),
-        })
-    }
-}
-
-/// A reference, and what came of looking for it.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Finding {
-    /// What the file names.
-    pub reference: Reference,
-    /// Whether it is there.
-    pub status: Status,
-    /// What may be meant, the likeliest first; at most five.
-    pub candidates: Vec<Candidate>,
-}
-
-impl Finding {
-    /// Returns the candidate that is sure enough to act on, if the site has it.
-    pub fn choice(&self) -> Option<&Candidate> {
-        let is_told = matches!(self.status, Status::Missing | Status::Present);
-        let best = self.candidates.first().filter(|_| is_told)?;
-        (best.score >= score::GOOD && best.version.is_some()).then_some(best)
-    }
-
-    /// Adds candidates and keeps the best.
-    pub(super) fn suggest(&mut self, candidates: impl IntoIterator<Item = Candidate>) {
-        self.candidates.extend(candidates);
-        self.candidates
-            .sort_by(|one, other| other.score.total_cmp(&one.score));
-        let mut seen = HashSet::new();
-        self.candidates
-            .retain(|candidate| seen.insert((candidate.path.clone(), candidate.version)));
-        self.candidates.truncate(MOST_CANDIDATES);
-    }
-
-    /// Says whether the first candidate is good, and better than all others by so much.
-    pub(super) fn is_decided(&self, lead: f64) -> bool {
-        let mut scores = self.candidates.iter().map(|candidate| candidate.score);
-        match (scores.next(), scores.next()) {
-            (Some(best), next) => {
-                best >= score::GOOD && next.is_none_or(|next| best - next >= lead)
-            }
-            (None, _) => false,
-        }
-    }
-}
 
 /// A file on disk.
 #[derive(Clone, Debug, Default)]
@@ -437,7 +329,6 @@ fn words(path: &str) -> HashSet<String> {
     words
 }
 
-const MOST_CANDIDATES: usize = 5;
 const MOST_FILES: usize = 1_000_000;
 const SHORTEST_DIGEST: usize = 8;
 const SHORTEST_WORD: usize = 3;

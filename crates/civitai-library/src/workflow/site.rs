@@ -7,8 +7,8 @@ use civitai_api::{
 };
 use futures::{StreamExt as _, TryStreamExt as _};
 
+use super::finding::{Candidate, Finding, Status};
 use super::kind::Kind;
-use super::shelf::{Candidate, Finding, Status};
 use super::{name, score};
 
 /// How far asking the site went.
