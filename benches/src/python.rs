@@ -21,7 +21,7 @@ use crate::workshop::Workshop;
 const BYTES: u64 = 2 << 30;
 const PAIRS: usize = 12;
 const IMPORTS: usize = 100;
-const STOPS: usize = 100;
+const STOPS: usize = 25;
 
 /// Why there may be no figures.
 const SKIPPED: &str =

@@ -174,6 +174,11 @@ impl Visit {
         self.with(|host| Lesson::recall(host.whole).is_some())
     }
 
+    /// How many transfers are here, this one included.
+    pub(crate) fn visitors(&self) -> usize {
+        self.with(|host| host.visitors.max(1))
+    }
+
     /// So many connections of this transfer receive bytes now.
     pub(crate) fn uses(&mut self, connections: usize) {
         let before = std::mem::replace(&mut self.connections, connections);

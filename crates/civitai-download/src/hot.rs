@@ -93,6 +93,7 @@ impl Steering {
             round_trip: Duration::from_millis(20),
             lately: None,
             held_up: Duration::ZERO,
+            transfers: 1,
         });
         self.control.wanted()
     }

@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use civitai_library::Library;
-use civitai_library::workflow::{
-    self, Activity, Asked, Finding, Reference, Shelf, Status,
-};
+use civitai_library::workflow::{self, Activity, Asked, Finding, Reference, Shelf, Status};
 use serde_json::{Map, Value, json};
 
 use super::{add, library, project};

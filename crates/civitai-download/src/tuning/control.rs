@@ -22,6 +22,8 @@ pub(crate) struct Measure {
     pub(crate) lately: Option<Duration>,
     /// How long connections, all together, waited until this side had taken what they brought.
     pub(crate) held_up: Duration,
+    /// Transfers from the same host, this one included: the machine is there for all of them.
+    pub(crate) transfers: usize,
 }
 
 /// Decides how many connections a transfer uses, from what that brought so far.
@@ -145,6 +147,16 @@ impl Measure {
                 .lately
                 .is_some_and(|lately| lately > self.round_trip.mul_f64(QUEUEING))
     }
+
+    /// Whether the machine is the limit rather than the link, if every transfer brings `rate`.
+    fn is_local(&self, rate: f64) -> bool {
+        rate * ratio(self.transfers, 1) >= LOCAL
+    }
+
+    /// What is left for this transfer of as many connections for all.
+    fn share(&self, connections: usize) -> usize {
+        (connections / self.transfers.max(1)).max(1)
+    }
 }
 
 impl Control {
@@ -262,8 +274,8 @@ impl Control {
             let mean = f64::midpoint(rate, series.last);
             self.meter.window(rate, mean);
             // One connection alone fills a short path, unless it is held back: many will show by what.
-            let factor = if now.round_trip < NEAR && mean < LOCAL {
-                (NEAR_TRIAL / self.level).max(DOUBLE)
+            let factor = if now.round_trip < NEAR && !now.is_local(mean) {
+                (now.share(NEAR_TRIAL) / self.level).max(DOUBLE)
             } else {
                 DOUBLE
             };
@@ -280,7 +292,7 @@ impl Control {
             self.hold = FIRST_HOLD;
             self.tight = true;
             self.compared = true;
-            let factor = if brought(FULL) && rate < LOCAL {
+            let factor = if brought(FULL) && !now.is_local(rate) {
                 DOUBLE * DOUBLE
             } else {
                 DOUBLE
@@ -292,10 +304,10 @@ impl Control {
         if age < slow_start(base / ratio(from, 1), now.round_trip) {
             return;
         }
-        let worth = if base < LOCAL {
-            (1.0 + self.mode.worth()).powf(ratio(self.level, from).log2()) - 1.0
-        } else {
+        let worth = if now.is_local(base) {
             added * CLEAR
+        } else {
+            (1.0 + self.mode.worth()).powf(ratio(self.level, from).log2()) - 1.0
         };
         let series = if trial.series.rises_to(rate) {
             Series::of(rate)
@@ -372,10 +384,10 @@ impl Control {
         let at = now.at;
         let from = self.level;
         self.meter.level(rate);
-        let most = if rate < LOCAL {
-            self.most
+        let most = if now.is_local(rate) {
+            self.most.min(now.share(self.mode.local_cap()))
         } else {
-            self.most.min(self.mode.local_cap())
+            self.most
         };
         if from >= most || self.meter.is_breaking() || now.is_queueing() {
             return self.rest(at, Series::of(rate));

@@ -105,6 +105,7 @@ fn play(link: impl Fn(f64) -> Link, bytes: f64, mut wanted: impl FnMut(Measure) 
             round_trip: Duration::from_secs_f64(link.round_trip),
             lately: link.latest_answer(&ages),
             held_up: Duration::ZERO,
+            transfers: 1,
         });
         leaving.resize(ages.len().saturating_sub(level), at + 0.5);
         while leaving.first().is_some_and(|end| *end <= at) {
@@ -392,6 +393,7 @@ fn levels_before_a_disk(waiting: f64) -> Vec<usize> {
             round_trip: Duration::from_millis(10),
             lately: None,
             held_up,
+            transfers: 1,
         });
         running
     });
@@ -407,6 +409,25 @@ fn a_slow_disk_is_no_reason_for_more_connections() {
 }
 
 #[test]
+fn transfers_share_what_the_machine_bears() {
+    let (fast, mut most) = (link(500.0, 0.0005, held(20.0)), 0);
+    let mut control = Control::new(Mode::Adaptive, 2, 64);
+    play(
+        |_| fast,
+        1024.0 * MB,
+        |measure| {
+            control.observe(Measure {
+                transfers: 4,
+                ..measure
+            });
+            most = most.max(control.wanted());
+            control.wanted()
+        },
+    );
+    assert!((4..=6).contains(&most), "{most}, and 24 in all");
+}
+
+#[test]
 fn an_end_without_work_teaches_nothing() {
     let mut control = Control::new(Mode::Adaptive, 4, usize::MAX);
     for tick in 0..200 {
@@ -418,6 +439,7 @@ fn an_end_without_work_teaches_nothing() {
             round_trip: Duration::from_millis(10),
             lately: None,
             held_up: Duration::ZERO,
+            transfers: 1,
         });
     }
     assert_eq!(

@@ -10,6 +10,7 @@ use super::Run;
 use crate::connection::{Held, Task, fetch};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
+use crate::host::Visit;
 use crate::lease::{Lease, LeaseError};
 use crate::segment::{MIN_PIECE, SegmentId};
 use crate::transfer::{Connections, Transfer};
@@ -136,6 +137,7 @@ impl Run<'_> {
                 round_trip: plan.round_trip(),
                 lately: plan.lately(),
                 held_up: self.shared.held_up(),
+                transfers: self.visit.as_ref().map_or(1, Visit::visitors),
             };
             (idle, measure)
         };
