@@ -4,7 +4,8 @@
 //! address of the file (answers 307), `{open}` the storage's folder without signatures, `{source}` the served
 //! file or folder on disk, `{out}` where the file shall be, `{dir}` the folder of that, `{name}` its name,
 //! `{sha256}` its digest, `{ca}` the authority of the origin's certificate. For lists, `{list}`, `{urls}`, `{curl}`
-//! and `{aria2}` are files that name all of them in civitai-dl's, wget's, curl's and aria2's way.
+//! and `{aria2}` are files that name all of them in civitai-dl's, wget's, curl's and aria2's way; `{scripts}` are this
+//! crate's own in Python.
 
 use std::env;
 use std::process::Command;
@@ -18,6 +19,8 @@ pub(crate) struct Peer {
     pub(crate) connections: u16,
     /// Whether it compares the digest itself; the others are charged with a pass of SHA-256.
     pub(crate) verifies: bool,
+    /// What `python3` must be able to import, if the command is one for that.
+    pub(crate) module: Option<&'static str>,
 }
 
 /// What is done, and by whom.
@@ -55,6 +58,7 @@ pub(crate) const ONE: Job = Job {
             command: "aria2c -q --ca-certificate={ca} -x16 -s16 -k4M --file-allocation=falloc --checksum=sha-256={sha256} -d {dir} -o {name} {url}",
             connections: 16,
             verifies: true,
+            module: None,
         },
         // It takes no address for a host's name, so its check of the certificate fails.
         peer("axel-16", 16, "axel -q -k -n16 -o {out} {url}"),
@@ -68,9 +72,10 @@ pub(crate) const ONE: Job = Job {
             16,
             "rclone --ca-cert {ca} copyto --multi-thread-streams 16 --multi-thread-cutoff 16M :http,url='{open}/':{name} {out}",
         ),
-        peer(
+        python(
             "hf_transfer-16",
             16,
+            "hf_transfer",
             r#"python3 -c "import sys, hf_transfer as h; h.download(sys.argv[1], sys.argv[2], 16, 10485760)" {url} {out}"#,
         ),
     ],
@@ -138,16 +143,20 @@ pub(crate) const RESUMING: Job = Job {
     ],
 };
 
-/// Digests of a file on disk.
+/// Digests of the files whose paths are added to the command.
 pub(crate) const HASHING: Job = Job {
-    ours: "{civitai-dl} hash --quiet {source}",
+    ours: "{civitai-dl} hash --quiet",
     peers: &[
-        peer("openssl sha256", 0, "openssl dgst -sha256 {source}"),
-        peer("sha256sum", 0, "sha256sum {source}"),
-        peer("b3sum", 0, "b3sum {source}"),
-        peer("rhash sha256 crc32", 0, "rhash --sha256 --crc32 {source}"),
+        python(ALL_FOUR, 0, "blake3", "python3 {scripts}/digests.py"),
+        peer("openssl sha256", 0, "openssl dgst -sha256"),
+        peer("sha256sum", 0, "sha256sum"),
+        peer("b3sum", 0, "b3sum"),
+        peer("rhash sha256 crc32", 0, "rhash --sha256 --crc32"),
     ],
 };
+
+/// The peer that makes every digest that we make.
+pub(crate) const ALL_FOUR: &str = "python, all four";
 
 pub(crate) const JOBS: [Job; 4] = [ONE, MANY, RESUMING, HASHING];
 
@@ -157,24 +166,37 @@ const fn peer(name: &'static str, connections: u16, command: &'static str) -> Pe
         command,
         connections,
         verifies: false,
+        module: None,
+    }
+}
+
+const fn python(
+    name: &'static str,
+    connections: u16,
+    module: &'static str,
+    command: &'static str,
+) -> Peer {
+    Peer {
+        module: Some(module),
+        ..peer(name, connections, command)
     }
 }
 
 impl Peer {
     /// Whether this machine has it.
     pub(crate) fn is_installed(&self) -> bool {
-        match self.program() {
-            "python3" => output("python3", &["-c", "import hf_transfer"]).is_some(),
-            program => is_on_path(program),
+        match self.module {
+            Some(module) => output("python3", &["-c", &format!("import {module}")]).is_some(),
+            None => is_on_path(self.program()),
         }
     }
 
     /// Its name and the first word that looks like a version in what it says of itself.
     pub(crate) fn version(&self) -> Option<String> {
-        let (name, said) = match self.program() {
-            "python3" => ("hf_transfer", output("python3", &["-c", PYTHON_VERSION])?),
-            "openssl" => ("openssl", output("openssl", &["version"])?),
-            program => (program, output(program, &["--version"])?),
+        let (name, said) = match (self.module, self.program()) {
+            (Some(module), _) => (module, output("python3", &["-c", PYTHON_VERSION, module])?),
+            (None, "openssl") => ("openssl", output("openssl", &["version"])?),
+            (None, program) => (program, output(program, &["--version"])?),
         };
         Some(format!("{name} {}", version(&said)?))
     }
@@ -184,8 +206,7 @@ impl Peer {
     }
 }
 
-const PYTHON_VERSION: &str =
-    "import importlib.metadata as m; print('hf_transfer', m.version('hf_transfer'))";
+const PYTHON_VERSION: &str = "import sys, importlib.metadata as m; print(m.version(sys.argv[1]))";
 
 /// The words of a command, with the fields' values in place of their names.
 pub(crate) fn words(command: &str, fields: &[(&str, String)]) -> Vec<String> {
@@ -260,6 +281,7 @@ mod tests {
             "curl",
             "aria2",
             "source",
+            "scripts",
         ];
         let fields = known.map(|name| (name, "x".to_owned()));
         for job in JOBS {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::files::{self, Set};
 use crate::origin::Door;
+use crate::peers;
 use crate::wan::{Congestion, Line};
 
 /// Downloads of one set of files by every tool in turn.
@@ -182,10 +183,16 @@ pub(crate) const S6: Scenario = Scenario {
     ..S2
 };
 
-/// The file whose digests are taken; nothing is fetched.
+/// The files whose digests are taken, beside one of 2 GiB; nothing is fetched.
 pub(crate) const S7: Scenario = Scenario {
-    peers: &["openssl sha256", "sha256sum", "b3sum", "rhash sha256 crc32"],
-    ..S1
+    peers: &[
+        peers::ALL_FOUR,
+        "openssl sha256",
+        "sha256sum",
+        "b3sum",
+        "rhash sha256 crc32",
+    ],
+    ..S3
 };
 
 impl Scenario {

@@ -81,7 +81,7 @@ impl Section {
             (Self::S6, _) => {
                 "one file of 512 MiB, 20 MB/s a connection, killed at half time and run again"
             }
-            (Self::S7, _) => "digests of one file of 2 GiB in memory",
+            (Self::S7, _) => "digests of one file of 2 GiB and 200 of 8 MiB in memory",
             (_, Some(scenario)) => scenario.title,
             (Self::List, None) => "listing 10,000 models",
             (Self::Library, None) => "a library of 20,000 files",
@@ -189,7 +189,10 @@ impl<'a> Bench<'a> {
         let name = section.name();
         let figures = match section {
             Section::S6 => resume::run(&mut course, &field.tools, self.rounds)?,
-            Section::S7 => hash::run(&course, &field.tools, self.rounds)?,
+            Section::S7 => {
+                let scripts = self.root.join("benches/python");
+                hash::run(&course, &scripts, &field.tools, self.rounds)?
+            }
             _ => {
                 field.tools.extend(limits(scenario));
                 let outcome = Outcome {

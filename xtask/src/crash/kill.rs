@@ -25,12 +25,7 @@ pub(super) fn at_every_call(lab: &Lab, load: &Load, points: Points) -> Result<Ro
         });
     let all: Vec<At> = points.choose(any.chain(rare).collect());
     let name = format!("SIGKILL at each changing call, {}", load.name);
-    // What ends in quarantine is fetched again as a whole: nobody knows why it was wrong.
-    let row = if load.exit() == 0 {
-        Row::begin_kills(name)
-    } else {
-        Row::begin(name)
-    };
+    let row = Row::begin(name);
     each(points.workers, &all, |at| {
         let orders = Orders {
             blow: Some((*at, Blow::Kill)),
@@ -48,7 +43,7 @@ pub(super) fn at_any_time(lab: &Lab, load: &Load, points: Points) -> Result<Row>
     let times: Vec<Duration> = (0..points.most)
         .map(|index| length.mul_f64(draw(points.seed, index)))
         .collect();
-    let row = Row::begin_kills(format!("SIGKILL at a random time, {}", load.name));
+    let row = Row::begin(format!("SIGKILL at a random time, {}", load.name));
     each(points.workers, &times, |time| {
         let orders = Orders {
             after: Some((*time, &tracer::kill)),

@@ -65,6 +65,19 @@ impl Run {
     }
 }
 
+impl Sums {
+    fn take(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.struck += other.struck;
+        self.corrupt += other.corrupt;
+        self.lost += other.lost;
+        self.falsely_finished += other.falsely_finished;
+        self.stuck += other.stuck;
+        self.wrong_error += other.wrong_error;
+        self.fetched_again.extend(&other.fetched_again);
+    }
+}
+
 impl Row {
     pub(super) fn begin(name: impl Into<String>) -> Self {
         Self {
@@ -77,12 +90,20 @@ impl Row {
         }
     }
 
-    /// Begins an experiment of kills, which cost only what was on its way.
-    pub(super) fn begin_kills(name: impl Into<String>) -> Self {
-        Self {
+    /// All kills of the same work, which together cost only what was on its way; none if there were no experiments.
+    ///
+    /// At a call of the disk most is on its way that can be, at a random time hardly anything.
+    pub(super) fn of_kills(work: &str, rows: &[Self]) -> Option<Self> {
+        let mut all = Self {
             most_again: Some(MOST_AGAIN),
-            ..Self::begin(name)
+            took: rows.iter().map(|row| row.took).sum(),
+            ..Self::begin(format!("every SIGKILL, {work}"))
+        };
+        let sums = all.sums.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for row in rows {
+            sums.take(&row.sums());
         }
+        (!rows.is_empty()).then_some(all)
     }
 
     /// Begins an experiment that has to find bad states.
