@@ -255,11 +255,13 @@ fn from_shell(user: &User, before: &str, words: &[&str]) -> std::process::Comman
 
 /// Waits until a program that tells JSON transfers bytes; what is returned keeps its standard output open.
 fn at_work(child: &mut Child) -> impl Sized + use<> {
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    lines
-        .find(|line| line.as_ref().unwrap().contains("\"progress\""))
-        .expect("it is at work")
-        .unwrap();
+    let told = child.stdout.take().expect("standard output is a pipe");
+    let mut lines = BufReader::new(told).lines();
+    let is_progress = |line: &std::io::Result<String>| {
+        line.as_ref()
+            .is_ok_and(|line| line.contains("\"progress\""))
+    };
+    assert!(lines.any(|line| is_progress(&line)), "it is at work");
     lines
 }
 

@@ -324,8 +324,8 @@ async fn referred(reach: Reach, path: PathBuf, offline: bool) -> PyResult<Rows<R
 fn of_finding(path: &str, finding: &Finding) -> Line {
     let mut line = Line::from_iter([("path".to_owned(), path.into())]);
     line.extend(finding.to_json());
-    let link = finding.choice().and_then(workflow::Candidate::link);
-    line.insert("link".into(), link.into());
+    let choice = finding.choice().and_then(workflow::Candidate::link);
+    line.insert("link".into(), choice.into());
     line
 }
 
